@@ -1,0 +1,74 @@
+# What every target of the house shares: flags, the repository root as include folder, and the one precompiled header.
+#
+#   attn_room(NAME SOURCES a.cpp ... [LINK lib ...] [LINK_PRIVATE lib ...] [TORCH])      a static library, one per room
+#   attn_program(NAME SOURCES ... [LINK ...] [TORCH])                                    an executable in build/bin
+#   attn_test(NAME SOURCES ... [LINK ...] [TORCH] [LABELS ...] [TIMEOUT s])              a GoogleTest program, one ctest entry
+#
+# TORCH links LibTorch and uses the precompiled torch/torch.h: name it for the rooms whose files include LibTorch.
+
+add_library(attn_flags INTERFACE)
+target_include_directories(attn_flags INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/libattn/include")
+# -fPIC everywhere, programs included: the precompiled header serves only sources with its own code-model flags.
+target_compile_options(attn_flags INTERFACE -fPIC -Wall -Wextra -Wpedantic -Wshadow -Wno-invalid-pch)
+if(ATTN_WERROR)
+  target_compile_options(attn_flags INTERFACE -Werror)
+endif()
+if(ATTN_SANITIZE)
+  target_compile_options(attn_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer -g1)
+  target_link_options(attn_flags INTERFACE -fsanitize=address,undefined)
+endif()
+target_link_libraries(attn_flags INTERFACE Threads::Threads)
+
+find_program(CCACHE_PROGRAM ccache)
+mark_as_advanced(CCACHE_PROGRAM)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # The sloppiness is what ccache's manual asks for with precompiled headers.
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+    "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime"
+    "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${CCACHE_PROGRAM}")
+endif()
+
+# The one precompiled header: torch/torch.h takes 27 s and 1.3 GB to parse in every file, 8 s with it.
+file(WRITE "${PROJECT_BINARY_DIR}/torch_pch.cpp.in" "// Carries the precompiled header.\n")
+configure_file("${PROJECT_BINARY_DIR}/torch_pch.cpp.in" "${PROJECT_BINARY_DIR}/torch_pch.cpp" COPYONLY)
+add_library(attn_torch_pch OBJECT "${PROJECT_BINARY_DIR}/torch_pch.cpp")
+target_link_libraries(attn_torch_pch PRIVATE attn_flags LibTorch::cpu)
+target_precompile_headers(attn_torch_pch PRIVATE <torch/torch.h>)
+target_compile_options(attn_torch_pch PRIVATE -fpch-preprocess)
+
+function(_attn_common name torch)
+  if(torch)
+    target_link_libraries(${name} PUBLIC LibTorch::cpu)
+    target_precompile_headers(${name} REUSE_FROM attn_torch_pch)
+    target_compile_options(${name} PRIVATE -fpch-preprocess)
+  endif()
+endfunction()
+
+function(attn_room name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;LINK;LINK_PRIVATE")
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC attn_flags ${arg_LINK} PRIVATE ${arg_LINK_PRIVATE})
+  _attn_common(${name} "${arg_TORCH}")
+endfunction()
+
+function(attn_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;LINK")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE attn_flags ${arg_LINK})
+  _attn_common(${name} "${arg_TORCH}")
+endfunction()
+
+function(attn_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "TIMEOUT" "SOURCES;LINK;LABELS")
+  add_executable(${name} ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+  target_link_libraries(${name} PRIVATE attn_flags GTest::gmock GTest::gtest_main ${arg_LINK})
+  target_compile_definitions(${name} PRIVATE "ATTN_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"" "ATTN_BINARY_DIR=\"${PROJECT_BINARY_DIR}\"")
+  _attn_common(${name} "${arg_TORCH}")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  # One ctest entry a program: loading LibTorch once per test case would cost more than most cases do.
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+endfunction()

@@ -1,0 +1,78 @@
+# FindLibTorch: imported targets over a LibTorch, whether from the PyPI torch wheel or an unzipped libtorch.
+#
+#   LibTorch::cpu    headers, libtorch_cpu and libc10: all that a CPU program links
+#   LibTorch::cuda   the same with libtorch_cuda and libc10_cuda; defined only where they are
+#
+# Looked for, in this order: LIBTORCH_ROOT (cache variable, then environment), Torch_DIR (its share/cmake/Torch
+# folder), CMAKE_PREFIX_PATH, the Python on the path (its torch is located, not imported).
+#
+# The wheel's own TorchConfig.cmake is not used: without a CUDA toolkit it stops, and with one it enables the
+# CUDA language, overrides the architectures asked for and links the whole CUDA stack.
+
+set(_libtorch_roots)
+foreach(_candidate "${LIBTORCH_ROOT}" "$ENV{LIBTORCH_ROOT}")
+  if(_candidate)
+    list(APPEND _libtorch_roots "${_candidate}")
+  endif()
+endforeach()
+if(Torch_DIR)
+  get_filename_component(_from_config "${Torch_DIR}/../../.." ABSOLUTE)
+  list(APPEND _libtorch_roots "${_from_config}")
+endif()
+list(APPEND _libtorch_roots ${CMAKE_PREFIX_PATH})
+if(NOT _libtorch_roots)
+  find_package(Python3 QUIET COMPONENTS Interpreter)
+  if(Python3_Interpreter_FOUND)
+    execute_process(
+      COMMAND "${Python3_EXECUTABLE}" -c
+        "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
+      OUTPUT_VARIABLE _from_python OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    list(APPEND _libtorch_roots ${_from_python})
+  endif()
+endif()
+
+find_path(LibTorch_INCLUDE_DIR ATen/core/Tensor.h HINTS ${_libtorch_roots} PATH_SUFFIXES include NO_DEFAULT_PATH)
+foreach(_lib c10 torch_cpu c10_cuda torch_cuda)
+  find_library(LibTorch_${_lib}_LIBRARY ${_lib} HINTS ${_libtorch_roots} PATH_SUFFIXES lib NO_DEFAULT_PATH)
+  mark_as_advanced(LibTorch_${_lib}_LIBRARY)
+endforeach()
+mark_as_advanced(LibTorch_INCLUDE_DIR)
+
+if(LibTorch_INCLUDE_DIR)
+  file(STRINGS "${LibTorch_INCLUDE_DIR}/torch/headeronly/version.h" _version_lines
+       REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+  string(REGEX REPLACE "[^0-9;]" "" _version_lines "${_version_lines}")
+  list(JOIN _version_lines "." LibTorch_VERSION)
+endif()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(LibTorch
+  REQUIRED_VARS LibTorch_torch_cpu_LIBRARY LibTorch_c10_LIBRARY LibTorch_INCLUDE_DIR
+  VERSION_VAR LibTorch_VERSION
+  REASON_FAILURE_MESSAGE "Run ./dev build, or point LIBTORCH_ROOT at a folder with LibTorch's include/ and lib/.")
+if(NOT LibTorch_FOUND OR TARGET LibTorch::cpu)
+  return()
+endif()
+
+# The wheel's include/ also holds fmt 12, google, pybind11 and more, which would shadow the system's own (fmt 12
+# over Debian's fmt 9 breaks spdlog). The compiler is shown a view with LibTorch's four folders only.
+set(_view "${CMAKE_BINARY_DIR}/libtorch-include")
+file(MAKE_DIRECTORY "${_view}")
+foreach(_dir ATen c10 caffe2 torch)
+  file(CREATE_LINK "${LibTorch_INCLUDE_DIR}/${_dir}" "${_view}/${_dir}" SYMBOLIC)
+endforeach()
+
+foreach(_lib c10 torch_cpu c10_cuda torch_cuda)
+  if(LibTorch_${_lib}_LIBRARY)
+    add_library(LibTorch::${_lib} SHARED IMPORTED)
+    set_target_properties(LibTorch::${_lib} PROPERTIES IMPORTED_LOCATION "${LibTorch_${_lib}_LIBRARY}")
+  endif()
+endforeach()
+
+add_library(LibTorch::cpu INTERFACE IMPORTED)
+target_include_directories(LibTorch::cpu INTERFACE "${_view}" "${_view}/torch/csrc/api/include")
+target_link_libraries(LibTorch::cpu INTERFACE LibTorch::torch_cpu LibTorch::c10)
+if(TARGET LibTorch::torch_cuda AND TARGET LibTorch::c10_cuda)
+  add_library(LibTorch::cuda INTERFACE IMPORTED)
+  target_link_libraries(LibTorch::cuda INTERFACE LibTorch::cpu LibTorch::torch_cuda LibTorch::c10_cuda)
+endif()
