@@ -1,0 +1,58 @@
+// Feature vectors of a slide's tiles: extraction, and files in CLAM's layout.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "attn/hooks.h"
+#include "pathology/slide/encoder.h"
+#include "pathology/slide/slide.h"
+#include "pathology/slide/tiles.h"
+
+namespace pathology {
+
+/// The bag of one slide.
+struct Features {
+  std::string slide_id;
+  std::vector<float> values;  ///< (N, D) row by row, finite
+  int64_t dim = 0;            ///< D
+  std::vector<std::array<int64_t, 2>>
+      coords;  ///< (N, 2) level-0 px, top-left; the tiles' order; empty where a file has none
+  std::vector<std::string> names;  ///< D names of the dimensions; empty where a file does not tell
+  int64_t footprint = 0;           ///< side of a tile in level-0 px; 0 where a file does not tell
+  int64_t unreadable = 0;          ///< tiles left out because their pixels could not be decoded
+  std::vector<std::array<int64_t, 2>> unreadable_coords;
+  std::string reason;     ///< why N is 0; empty otherwise
+  nlohmann::json config;  ///< the file's attn_config; null for files of other programs
+  int64_t size() const { return dim == 0 ? 0 : static_cast<int64_t>(values.size()) / dim; }
+};
+
+/// Encodes every tile. Unreadable tiles are left out, counted and listed, and warned of once. The
+/// same numbers for any number of threads. Memory: the values (N x D floats) and one batch of tiles
+/// a thread. Throws attn::Error where not a single tile could be read; Interrupted.
+Features extract_features(const Slide& slide, const Tiles& tiles, const Encoder& encoder,
+                          int threads, const attn::Hooks& hooks = {});
+
+/// All that determines a slide's features: {format_version, kind: "features", encoder: {name, dim},
+/// tiles: tiles.config}.
+nlohmann::json features_config(const Tiles& tiles, const Encoder& encoder);
+
+/// Writes CLAM's layout: `features` float32 (N,D) and `coords` int32 (N,2), chunks of 32 rows,
+/// unlimited rows; beside them `feature_names`, `unreadable_coords` where any, and the root
+/// attributes `attn_config`, `footprint`, `unreadable`. Whole or not at all. Throws attn::Error
+/// with the reason.
+void write_features(const std::filesystem::path& path, const Features& features);
+
+/// Reads what `write_features`, CLAM or TRIDENT wrote: float16, 32 or 64 features, int32 or int64
+/// coordinates. Throws attn::Error for anything else, for values that are not finite, and for a
+/// newer format version.
+Features read_features(const std::filesystem::path& path);
+
+/// Whether `path` exists, reads whole, and was made with `config` (as by `features_config`).
+bool features_current(const std::filesystem::path& path, const nlohmann::json& config);
+
+}  // namespace pathology

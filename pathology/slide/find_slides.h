@@ -1,0 +1,38 @@
+// Which slides a job is about: a file, a folder, or a manifest.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pathology {
+
+/// One slide of a job.
+struct SlideItem {
+  std::filesystem::path path;
+  std::string id;  ///< names the outputs; the stem of the file unless the manifest says otherwise
+  std::optional<double> mpp;           ///< manifest column `mpp`
+  std::optional<std::string> case_id;  ///< manifest column `case_id`
+  std::optional<std::string> label;    ///< manifest column `label`
+};
+
+/// The slides named by `input`, sorted by id:
+///   - a slide or picture file: itself (any extension; `Slide::open` judges it);
+///   - a folder (not its sub-folders): files in which OpenSlide detects a vendor, PNG, JPEG and
+///   TIFF pictures by their
+///     first bytes and extension, and files with a slide's extension (.svs, .ndpi, ...) that are
+///     neither, so that a broken slide is reported rather than passed over. Other files and hidden
+///     files are left alone;
+///   - a manifest, .csv with a header: column `slide` or `path` (relative to the manifest), and
+///   where present `slide_id`,
+///     `mpp`, `case_id`, `label`. A row whose file does not exist stays in the list: opening it
+///     fails, by name.
+/// Throws attn::Error where nothing is found, two slides have the same id, or a manifest's row is
+/// malformed.
+std::vector<SlideItem> find_slides(const std::filesystem::path& input);
+
+/// Whether a file is one that `find_slides` takes from a folder.
+bool looks_like_slide(const std::filesystem::path& file);
+
+}  // namespace pathology
