@@ -1,0 +1,89 @@
+#include "libattn/ops/check.h"
+
+#include <ATen/Parallel.h>
+
+#include <string>
+
+#include "attn/error.h"
+
+namespace attn::ops {
+
+std::string shape_text(const at::Tensor& tensor) {
+  std::string text = "(";
+  for (int64_t i = 0; i < tensor.dim(); ++i) {
+    text += (i > 0 ? ", " : "") + std::to_string(tensor.size(i));
+  }
+  return text + ")";
+}
+
+void check_input(const char* op, const char* name, const at::Tensor& tensor, int64_t dim,
+                 const char* layout) {
+  const std::string where = std::string(op) + ": " + name;
+  if (!tensor.defined()) throw Error(where + " is an undefined tensor; expected " + layout);
+  if (!tensor.device().is_cpu()) {
+    throw Error(where + " is on device " + tensor.device().str() +
+                "; this build computes on the CPU only: pass tensor.cpu()");
+  }
+  if (tensor.layout() != at::kStrided) {
+    throw Error(where + " is a sparse tensor; expected a dense one: pass tensor.to_dense()");
+  }
+  if (tensor.scalar_type() != at::kFloat && tensor.scalar_type() != at::kDouble) {
+    throw Error(where + " has type " + c10::toString(tensor.scalar_type()) +
+                "; expected Float or Double: convert it with tensor.to(at::kFloat)");
+  }
+  if (tensor.dim() != dim) {
+    throw Error(where + " has shape " + shape_text(tensor) + "; expected " + layout);
+  }
+}
+
+void check_same_type(const char* op, const char* name, const at::Tensor& tensor,
+                     const char* reference_name, const at::Tensor& reference) {
+  if (tensor.scalar_type() == reference.scalar_type()) return;
+  throw Error(std::string(op) + ": " + name + " has type " + c10::toString(tensor.scalar_type()) +
+              " and " + reference_name + " has " + c10::toString(reference.scalar_type()) +
+              "; both must have the same type");
+}
+
+at::Tensor check_offsets(const char* op, const at::Tensor& offsets, int64_t total) {
+  const std::string where = std::string(op) + ": offsets";
+  if (!offsets.defined() || !offsets.device().is_cpu() || offsets.scalar_type() != at::kLong ||
+      offsets.dim() != 1 || offsets.size(0) < 1) {
+    throw Error(where +
+                " must be a one-dimensional int64 tensor on the CPU with one entry more than there "
+                "are bags" +
+                (offsets.defined()
+                     ? "; found type " + std::string(c10::toString(offsets.scalar_type())) +
+                           ", shape " + shape_text(offsets) + ", device " + offsets.device().str()
+                     : std::string("; found an undefined tensor")));
+  }
+  const at::Tensor packed = offsets.contiguous();
+  const int64_t* at = packed.const_data_ptr<int64_t>();
+  const int64_t bags = packed.size(0) - 1;
+  if (at[0] != 0) throw Error(where + "[0] is " + std::to_string(at[0]) + "; expected 0");
+  for (int64_t b = 0; b < bags; ++b) {
+    if (at[b + 1] < at[b]) {
+      throw Error(where + " fall from " + std::to_string(at[b]) + " to " +
+                  std::to_string(at[b + 1]) + " at bag " + std::to_string(b) +
+                  "; they must never fall");
+    }
+  }
+  if (at[bags] != total) {
+    throw Error(where + " end at " + std::to_string(at[bags]) + " but scores have " +
+                std::to_string(total) + " rows; the last offset must be the number of instances");
+  }
+  return packed;
+}
+
+core::Parallel torch_threads() {
+  core::Parallel parallel;
+  // Inside another parallel region LibTorch runs at::parallel_for on the calling thread.
+  parallel.threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+  parallel.run = [](int workers, const std::function<void(int)>& job) {
+    at::parallel_for(0, workers, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t w = begin; w < end; ++w) job(static_cast<int>(w));
+    });
+  };
+  return parallel;
+}
+
+}  // namespace attn::ops

@@ -1,0 +1,29 @@
+// What the operators ask of their tensors, each refusal one sentence.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "attn/core.h"
+
+namespace attn::ops {
+
+/// Throws attn::Error unless `tensor` is a dense CPU tensor of fp32 or fp64 with `dim` dimensions
+/// (`layout` names them).
+void check_input(const char* op, const char* name, const at::Tensor& tensor, int64_t dim,
+                 const char* layout);
+
+/// Throws attn::Error unless `tensor` has the dtype of `reference`.
+void check_same_type(const char* op, const char* name, const at::Tensor& tensor,
+                     const char* reference_name, const at::Tensor& reference);
+
+/// Throws attn::Error unless `offsets` is (B+1) int64 on the CPU, starts at 0, never falls and ends
+/// at `total`. Returns it contiguous.
+at::Tensor check_offsets(const char* op, const at::Tensor& offsets, int64_t total);
+
+/// "(2, 3, 4)".
+std::string shape_text(const at::Tensor& tensor);
+
+/// LibTorch's own threads: at::get_num_threads() of them, through at::parallel_for.
+core::Parallel torch_threads();
+
+}  // namespace attn::ops
