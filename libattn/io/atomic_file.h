@@ -43,6 +43,8 @@ class AtomicFile {
 
   const std::filesystem::path& path() const { return path_; }
   const std::filesystem::path& temp_path() const { return temp_; }
+  /// Writes bytes at the temporary file's end. Throws Error.
+  void append(std::string_view bytes);
   /// Makes the temporary file's contents durable and puts it in place. Throws Error; then the old
   /// file stands.
   void commit();

@@ -11,7 +11,7 @@ namespace attn::io {
 
 /// `'text'` for a message: control characters and bytes that are not UTF-8 as \xNN, cut after
 /// `most` characters with "...". Never contains a line break.
-std::string quoted(std::string_view text, std::size_t most = 40);
+std::string quote_text(std::string_view text, std::size_t most = 40);
 
 /// The shortest decimal that reads back to the same double; "nan", "inf", "-inf".
 std::string number_text(double value);
