@@ -1,0 +1,68 @@
+// A bag: one slide (or molecule, or image) as a set of instances with one label for all of them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "attn/hooks.h"
+
+namespace pathology {
+
+struct Bag {
+  std::string id;
+  std::string patient;  ///< the id where no patient is known
+  int64_t label = -1;   ///< index into BagSet::classes; -1: unknown
+  int64_t instances = 0;
+  at::Tensor features;  ///< (N,D) float32; undefined: read from `path` at each use
+  std::vector<std::array<int64_t, 2>>
+      coords;                  ///< level-0 top-left of each tile; empty where there are none
+  std::filesystem::path path;  ///< feature file the bag came from; empty for CSV bags
+};
+
+struct BagSet {
+  std::vector<Bag> bags;
+  std::vector<std::string> classes;        ///< sorted; label i is classes[i]
+  int64_t dim = 0;                         ///< D
+  std::vector<std::string> feature_names;  ///< (D), or empty
+  nlohmann::json preprocessing;  ///< the feature files' `attn_config` less the per-slide parts;
+                                 ///< null for other bags
+  nlohmann::json source;  ///< where the bags were read from, so that `evaluate` finds them again
+  std::string digest;  ///< XXH3-128 of ids, labels and features: says whether two sets are the same
+
+  int64_t size() const { return static_cast<int64_t>(bags.size()); }
+  /// (N,D) float32 of bag i, from memory or from its file. Safe to call from several threads.
+  at::Tensor features(int64_t i) const;
+};
+
+/// How a label table is read and slides are matched to it.
+struct LabelOptions {
+  std::string id_column;  ///< empty: `slide_id`, `slide`, `bag` or `filename`, whichever there is
+  std::string label_column;    ///< empty: `label`
+  std::string patient_column;  ///< empty: `case_id`, `patient` or `patient_id` where there is one
+};
+
+struct LabelTable {
+  std::vector<std::string> ids, labels,
+      patients;  ///< patients are the ids where the table has no such column
+};
+/// Throws Error: missing column (names those found), empty table, empty label, an id twice with
+/// different labels or patients.
+LabelTable read_labels(const std::filesystem::path& csv, const LabelOptions& options = {});
+
+/// Sorted distinct labels: numerically where all are numbers, else by text.
+std::vector<std::string> class_names(const std::vector<std::string>& labels);
+
+/// Reads again what `source` (BagSet::source) names.
+BagSet load_source(const nlohmann::json& source, const attn::Hooks& hooks);
+/// Bags of a .csv (bag_csv.h) or a folder of .h5 (bag_h5.h) with `labels` (needed for a folder; may
+/// be empty for a CSV).
+BagSet load_bags(const std::filesystem::path& bags, const std::filesystem::path& labels,
+                 const LabelOptions& options, const attn::Hooks& hooks);
+
+}  // namespace pathology

@@ -1,0 +1,73 @@
+// The verbs of attn-mil over bags: train, evaluate, predict. (Cross-validation:
+// cross_validation.h.)
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "attn/hooks.h"
+#include "pathology/mil/bag.h"
+#include "pathology/mil/mil_model_file.h"
+#include "pathology/mil/mil_train.h"
+#include "pathology/mil/predict.h"
+#include "pathology/mil/splits.h"
+
+namespace pathology {
+
+struct TrainRunOptions {
+  MilConfig config;
+  SplitOptions split;  ///< its seed is config.optimisation.seed unless `split_file` is given
+  std::filesystem::path split_file;  ///< a splits.csv to use instead
+  int64_t bootstrap = 1000;          ///< resamples of the intervals
+  double checkpoint_seconds = 10;
+};
+
+/// Metrics of one part: {"n", "auc", "accuracy", "balanced_accuracy", "f1", "intervals": {...:
+/// [low, high]}, "level", "resamples", "confusion", "entropy", "entropy_normalised"} (entropies:
+/// mean over bags; undefined values are null).
+nlohmann::json part_metrics(const std::vector<BagPrediction>& predictions, int64_t classes,
+                            uint64_t seed, int64_t bootstrap);
+
+struct TrainRunResult {
+  MilModelFile model;
+  Split split;
+  std::vector<BagPrediction> predictions;  ///< all bags, in the set's order
+  std::vector<std::string> part;           ///< of each prediction
+  attn::train::TrainResult training;
+  nlohmann::json metrics;  ///< {"train": {...}, "validation": {...}, "test": {...}}
+};
+
+/// Splits, trains, predicts all parts and writes into `run`: splits.csv, metrics.csv,
+/// model.safetensors, predictions.csv, checkpoint.safetensors while unfinished. A killed run goes
+/// on when called again with the same arguments.
+TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options,
+                         const std::filesystem::path& run, const attn::Hooks& hooks);
+
+struct EvaluateOptions {
+  std::filesystem::path bags,
+      labels;  ///< empty: those of the run, with its split; else all of these bags are test bags
+  LabelOptions label_options;
+  int64_t bootstrap = 1000;
+  uint64_t seed = 0;
+};
+
+struct EvaluateResult {
+  std::vector<BagPrediction> predictions;
+  std::vector<std::string> part;
+  std::vector<std::string> classes;
+  BagSet set;
+  nlohmann::json metrics;  ///< {"validation": {...}, "test": {...}}; other bags: {"test": {...}}
+};
+
+/// Loads `run`/model.safetensors, its bags and its split, and predicts validation and test bags.
+/// Warns when the bags changed since training. Throws Error when a file of the run is missing or
+/// does not fit.
+EvaluateResult evaluate_run(const std::filesystem::path& run, const EvaluateOptions& options,
+                            const attn::Hooks& hooks);
+
+/// `run` is a run directory or a model file: the path of the model.
+std::filesystem::path model_path(const std::filesystem::path& run);
+
+}  // namespace pathology

@@ -1,0 +1,49 @@
+// Training one MIL model on a set of bags.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "attn/hooks.h"
+#include "libattn/nn/entropy_regulariser.h"
+#include "libattn/train/metrics.h"
+#include "libattn/train/trainer.h"
+#include "pathology/mil/bag.h"
+#include "pathology/mil/model.h"
+#include "pathology/mil/scaler.h"
+#include "pathology/mil/splits.h"
+
+namespace pathology {
+
+/// Everything that determines a training run besides the bags. `model.input` and `model.classes`
+/// are taken from the bags.
+struct MilConfig {
+  ModelConfig model;
+  attn::nn::EntropyRegulariser aem;
+  attn::train::TrainOptions optimisation;  ///< seed and all
+  double subsampling = 1;  ///< r in (0,1]: floor(r N), at least 1, instances a step, drawn afresh
+  bool standardise = true;
+};
+void to_json(nlohmann::json& j, const MilConfig& c);
+void from_json(const nlohmann::json& j, MilConfig& c);
+
+struct FittedModel {
+  MilModel model;
+  Scaler scaler;
+};
+
+struct FitResult {
+  FittedModel fitted;  ///< of the best validation epoch, or of the last without validation
+  attn::train::TrainResult training;
+};
+
+/// Trains on `split.train`; with a validation part, its cross-entropy selects the epoch (score =
+/// -CE) and stops early after `optimisation.patience` epochs without a better one. Test bags are
+/// not touched. Throws Error, Interrupted.
+FitResult fit(const BagSet& set, const Split& split, const MilConfig& config,
+              const attn::train::TrainFiles& files, const attn::Hooks& hooks);
+
+}  // namespace pathology

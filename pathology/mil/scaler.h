@@ -1,0 +1,26 @@
+// Column standardisation, fitted on training bags only and carried by the model file.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+
+#include "pathology/mil/bag.h"
+
+namespace pathology {
+
+struct Scaler {
+  at::Tensor mean;     ///< (D) float64
+  at::Tensor inverse;  ///< (D) float64: 1/sd (population sd over all instances), 0 for a column
+                       ///< that is constant
+
+  bool defined() const { return mean.defined(); }
+  /// (x - mean) * inverse in the type `like`, (N,D).
+  at::Tensor apply(const at::Tensor& x, at::ScalarType type) const;
+};
+
+/// One pass over the bags `items` (parallel-variance update of Chan et al. 1979, fp64).
+Scaler fit_scaler(const BagSet& set, std::span<const int64_t> items);
+
+}  // namespace pathology

@@ -1,0 +1,47 @@
+// Who trains, who validates, who tests: by patient, never by slide.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "pathology/mil/bag.h"
+
+namespace pathology {
+
+enum class Part { train, validation, test };
+
+/// Indices into BagSet::bags, each ascending; no patient in two parts.
+struct Split {
+  std::vector<int64_t> train, validation, test;
+};
+
+struct SplitOptions {
+  double validation = 0.2;  ///< fraction of patients
+  double test = 0.2;
+  bool stratified =
+      true;  ///< per class (a patient's class is the most frequent, then highest, of its bags')
+  uint64_t seed = 0;
+};
+
+/// Shuffles patients (per class when stratified) and cuts; every part with a positive fraction gets
+/// at least one patient of each class that has enough patients, train first. Throws Error when
+/// there are too few patients for the parts asked for, or the training part would hold fewer than
+/// two classes.
+Split split_bags(const BagSet& set, const SplitOptions& options);
+
+/// k parts of patients, sizes differing by at most one: fold f is tested by a model trained on the
+/// others. Not stratified: shuffled patients cut evenly, as the published protocol of the classical
+/// sets. Throws Error for folds < 2 or > patients.
+std::vector<Split> k_folds(const BagSet& set, int64_t folds, bool stratified, uint64_t seed);
+
+/// Moves a validation part, `fraction` of its patients, out of `split.train`, stratified by class.
+Split with_validation(const BagSet& set, const Split& split, double fraction, uint64_t seed);
+
+/// CSV `bag,part` with part = train, validation or test. Atomic.
+void write_splits(const std::filesystem::path& path, const BagSet& set, const Split& split);
+/// Throws Error: unknown bag, missing bag, a bag twice, a patient in two parts, an unknown part.
+Split read_splits(const std::filesystem::path& path, const BagSet& set);
+
+}  // namespace pathology
