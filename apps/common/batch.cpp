@@ -1,0 +1,195 @@
+#include "apps/common/batch.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "apps/common/file_lock.h"
+#include "libattn/io/atomic_file.h"
+#include "libattn/io/csv.h"
+
+namespace attn::app {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+enum class State { finished, absent, outdated, forced };
+
+const char* reason_of(State state) {
+  switch (state) {
+    case State::finished:
+      return "finished";
+    case State::absent:
+      return "no output yet";
+    case State::outdated:
+      return "its output is damaged, or was made with other parameters or from another file";
+    case State::forced:
+      return "--overwrite";
+  }
+  return "";
+}
+
+State state_of(const Batch& batch, size_t i, bool overwrite) {
+  std::error_code ignored;
+  if (!fs::exists(batch.items[i].output, ignored)) return State::absent;
+  if (overwrite) return State::forced;
+  try {
+    return batch.current(i) ? State::finished : State::outdated;
+  } catch (const std::exception&) {
+    return State::outdated;  // the work itself will say what is wrong with the input
+  }
+}
+
+void refuse_shared_outputs(const Batch& batch) {
+  std::map<fs::path, std::string> seen;
+  for (const auto& item : batch.items) {
+    const auto [at, fresh] = seen.emplace(item.output.lexically_normal(), item.id);
+    if (!fresh)
+      throw Error(fmt::format("{} and {} would both be written to {}; give them different names",
+                              at->second, item.id, item.output.string()));
+  }
+}
+
+fs::path failures_path(const Batch& batch, const Shard& shard) {
+  return batch.folder / (shard.count == 1
+                             ? std::string("failures.csv")
+                             : fmt::format("failures.{}-of-{}.csv", shard.index, shard.count));
+}
+
+void write_failures(const fs::path& path, const BatchResult& result) {
+  if (result.failures.empty()) {
+    std::error_code ignored;
+    fs::remove(path, ignored);
+    return;
+  }
+  std::vector<std::vector<io::Cell>> rows;
+  for (const auto& failure : result.failures) rows.push_back({failure.item, failure.reason});
+  io::write_csv(path, {"item", "reason"}, rows);
+}
+
+// "1 slide", "3 slides".
+std::string counted(int64_t n, const std::string& noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
+
+// One plain word about time as soon as the first item tells how long one takes.
+class Estimate {
+ public:
+  void finished_one(int64_t left, const std::string& noun) {
+    const std::chrono::duration<double> taken = Clock::now() - start_;
+    ++done_;
+    if (done_ == 1 && left > 0 && taken.count() * static_cast<double>(left) > 10)
+      log_info(fmt::format("{} to go, about {}", counted(left, noun),
+                           duration_text(taken.count() * static_cast<double>(left))));
+  }
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  Clock::time_point start_ = Clock::now();
+  int64_t done_ = 0;
+};
+
+BatchResult dry_run(const Batch& batch, const Context& context) {
+  BatchResult result;
+  result.good.resize(batch.items.size());
+  std::string text;
+  for (size_t i = 0; i < batch.items.size(); ++i) {
+    if (!context.common.shard.takes(static_cast<int64_t>(i))) continue;
+    const State state = state_of(batch, i, context.common.overwrite);
+    ++result.total;
+    result.skipped += state == State::finished ? 1 : 0;
+    text += fmt::format("{}\t{}\t{}\n", state == State::finished ? "skip" : "run",
+                        batch.items[i].id, reason_of(state));
+  }
+  if (!context.common.json) print(text);
+  log_info(fmt::format("{} of {} would be done", result.total - result.skipped,
+                       counted(result.total, batch.noun)));
+  return result;
+}
+
+// One item: skipped, done, or noted as failed.
+void run_item(const Batch& batch, size_t i, const Context& context, BatchResult& result) {
+  const BatchItem& item = batch.items[i];
+  try {
+    if (item.output.has_parent_path()) io::make_directories(item.output.parent_path());
+    const fs::path lock_path =
+        item.output.parent_path() / fmt::format(".{}.lock", item.output.filename().string());
+    const FileLock lock = FileLock::try_lock(lock_path);
+    if (!lock.locked()) {
+      ++result.busy;
+      log_warning(fmt::format("{} {} is in work by {}: passed over", batch.noun, item.id,
+                              FileLock::holder(lock_path)));
+      return;
+    }
+    const State state = state_of(batch, i, context.common.overwrite);
+    if (state == State::finished) {
+      ++result.skipped;
+      log_debug(fmt::format("{} {}: finished, skipped", batch.noun, item.id));
+    } else {
+      log_debug(fmt::format("{} {}: {}", batch.noun, item.id, reason_of(state)));
+      batch.work(i);
+      ++result.done;
+    }
+    result.good[i] = true;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const std::exception& error) {
+    result.failures.push_back({item.id, sentence_of(error)});
+    log_warning(
+        fmt::format("{} {} failed: {}", batch.noun, item.id, result.failures.back().reason));
+  }
+}
+
+}  // namespace
+
+BatchResult run_batch(const Batch& batch, const Context& context) {
+  refuse_shared_outputs(batch);
+  if (context.common.dry_run) return dry_run(batch, context);
+  io::make_directories(batch.folder);
+  const fs::path failures = failures_path(batch, context.common.shard);
+  std::vector<size_t> mine;
+  for (size_t i = 0; i < batch.items.size(); ++i)
+    if (context.common.shard.takes(static_cast<int64_t>(i))) mine.push_back(i);
+
+  BatchResult result;
+  result.good.resize(batch.items.size());
+  result.total = static_cast<int64_t>(mine.size());
+  Estimate estimate;
+  try {
+    for (size_t n = 0; n < mine.size(); ++n) {
+      context.hooks.check();
+      context.progress.set_prefix(fmt::format("{} {} of {}: ", batch.noun, n + 1, mine.size()));
+      const int64_t before = result.done;
+      run_item(batch, mine[n], context, result);
+      if (result.done > before)
+        estimate.finished_one(static_cast<int64_t>(mine.size() - n - 1), batch.noun);
+    }
+  } catch (const Interrupted&) {
+    write_failures(failures, result);
+    throw;
+  }
+  context.progress.set_prefix("");
+  context.progress.finish();
+  write_failures(failures, result);
+  log_info(fmt::format("{}: {} done, {} were finished, {} failed{} ({})",
+                       counted(result.total, batch.noun), result.done, result.skipped,
+                       result.failures.size(),
+                       result.failures.empty() ? "" : ", see " + failures.string(),
+                       duration_text(estimate.seconds())));
+  return result;
+}
+
+nlohmann::json to_json(const BatchResult& result) {
+  auto failed = nlohmann::json::array();
+  for (const auto& failure : result.failures)
+    failed.push_back({{"item", failure.item}, {"reason", failure.reason}});
+  return {{"total", result.total},
+          {"done", result.done},
+          {"skipped", result.skipped},
+          {"failed", failed}};
+}
+
+}  // namespace attn::app

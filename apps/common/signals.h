@@ -1,0 +1,16 @@
+// Ctrl-C and its relatives.
+#pragma once
+
+#include <atomic>
+
+namespace attn::app {
+
+/// Installs the handlers: the first SIGINT or SIGTERM sets the flag that attn::Hooks::stop points
+/// at, the second ends the process at once with code 130. SIGPIPE is ignored: a reader that went
+/// away must not end a batch.
+void install_signal_handlers();
+
+/// Set by the first SIGINT or SIGTERM.
+const std::atomic<bool>& stop_flag();
+
+}  // namespace attn::app

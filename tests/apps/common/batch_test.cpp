@@ -1,0 +1,176 @@
+#include "apps/common/batch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "apps/common/file_lock.h"
+#include "apps/common/run_directory.h"
+#include "libattn/io/atomic_file.h"
+#include "tests/apps/common/scratch.h"
+
+namespace attn::app {
+namespace {
+
+using testing::HasSubstr;
+
+// A job whose outputs hold the parameter they were made with.
+class BatchTest : public testing::Test {
+ protected:
+  BatchTest() { start_log(Verbosity::quiet); }
+
+  BatchResult run() {
+    Batch batch{.noun = "item", .folder = scratch_ / "out", .items = {}, .current = {}, .work = {}};
+    for (const char* id : {"a", "b", "c", "d", "e"})
+      batch.items.push_back({id, scratch_ / "out" / (std::string(id) + ".txt")});
+    batch.current = [&](size_t i) { return Scratch::read(batch.items[i].output) == parameter_; };
+    batch.work = [&](size_t i) {
+      if (interrupt_at_ == batch.items[i].id) throw Interrupted();
+      if (bad_.contains(batch.items[i].id)) throw Error("is, \"bad\"");
+      worked_.push_back(batch.items[i].id);
+      io::write_file(batch.items[i].output, parameter_);
+    };
+    worked_.clear();
+    return run_batch(batch, {common_, table_, hooks_, progress_, "command", "verb",
+                             [] { return nlohmann::json(); }});
+  }
+
+  Scratch scratch_;
+  Common common_;
+  OptionTable table_;
+  Hooks hooks_;
+  Progress progress_{Verbosity::quiet};
+  std::string parameter_ = "1";
+  std::string interrupt_at_;
+  std::set<std::string> bad_;
+  std::vector<std::string> worked_;
+};
+
+TEST_F(BatchTest, FinishedItemsAreSkippedAndRedoneWhenParametersChange) {
+  EXPECT_EQ(run().done, 5);
+  EXPECT_EQ(run().skipped, 5);
+  io::write_file(scratch_ / "out/c.txt", "damaged");
+  run();
+  EXPECT_EQ(worked_, std::vector<std::string>{"c"});
+  parameter_ = "2";
+  EXPECT_EQ(run().done, 5);
+  common_.overwrite = true;
+  EXPECT_EQ(run().done, 5);
+}
+
+TEST_F(BatchTest, ABadItemIsListedAndTheOthersGoOn) {
+  bad_ = {"b", "d"};
+  const auto result = run();
+  EXPECT_EQ(result.exit_code(), kFailed);
+  EXPECT_EQ(worked_, (std::vector<std::string>{"a", "c", "e"}));
+  EXPECT_EQ(result.good, (std::vector<bool>{true, false, true, false, true}));
+  EXPECT_EQ(Scratch::read(scratch_ / "out/failures.csv"),
+            "item,reason\nb,\"is, \"\"bad\"\"\"\nd,\"is, \"\"bad\"\"\"\n");
+  bad_.clear();
+  EXPECT_EQ(run().exit_code(), kDone);
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "out/failures.csv"));
+}
+
+TEST_F(BatchTest, ShardsShareTheItems) {
+  std::set<std::string> all;
+  for (const int64_t index : {1, 2}) {
+    common_.shard = {index, 2};
+    run();
+    all.insert(worked_.begin(), worked_.end());
+    EXPECT_LT(worked_.size(), 5U);
+  }
+  EXPECT_EQ(all.size(), 5U);
+}
+
+TEST_F(BatchTest, ADryRunWritesNothing) {
+  common_.dry_run = true;
+  testing::internal::CaptureStdout();
+  run();
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("run\ta\tno output yet\n"));
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "out"));
+}
+
+TEST_F(BatchTest, AnInterruptedRunKeepsWhatIsDone) {
+  bad_ = {"a"};
+  interrupt_at_ = "c";
+  EXPECT_THROW(run(), Interrupted);
+  EXPECT_EQ(worked_, std::vector<std::string>{"b"});
+  EXPECT_THAT(Scratch::read(scratch_ / "out/failures.csv"), HasSubstr("a,"));
+}
+
+TEST_F(BatchTest, AnItemInOtherHandsIsPassedOver) {
+  std::filesystem::create_directories(scratch_ / "out");
+  const FileLock lock = FileLock::try_lock(scratch_ / "out/.b.txt.lock");
+  const auto result = run();
+  EXPECT_EQ(result.busy, 1);
+  EXPECT_EQ(result.done, 4);
+}
+
+TEST_F(BatchTest, TwoItemsWithOneOutputAreRefused) {
+  const Batch batch{.folder = scratch_ / "out",
+                    .items = {{"x", scratch_ / "same"}, {"y", scratch_ / "same"}},
+                    .current = {},
+                    .work = {}};
+  EXPECT_THROW(run_batch(batch, {common_, table_, hooks_, progress_, "", "", {}}), Error);
+}
+
+TEST(FileLock, ADeadProcessHoldsNothing) {
+  const Scratch scratch;
+  const auto path = scratch / "lock";
+  const pid_t child = fork();
+  if (child == 0) {
+    const FileLock lock = FileLock::try_lock(path);
+    _exit(lock.locked() ? 0 : 1);  // leaves the file, as kill -9 does
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_EQ(status, 0);
+  ASSERT_TRUE(std::filesystem::exists(path));
+  EXPECT_TRUE(FileLock::try_lock(path).locked());
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(FileLock, TheHolderIsNamed) {
+  const Scratch scratch;
+  const FileLock first = FileLock::lock(scratch / "lock", "W/run");
+  try {
+    FileLock::lock(scratch / "lock", "W/run");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("W/run is in use by process " + std::to_string(getpid())));
+  }
+}
+
+TEST_F(BatchTest, ARunDirectoryKnowsWhetherItIsFinished) {
+  table_.add({.name = "seed", .target = &common_.seed, .help = ""});
+  table_.add({.name = "json", .target = &common_.json, .help = ""});
+  const Context context{
+      common_, table_, hooks_, progress_, "attn-x train", "train", [] { return nlohmann::json(); }};
+  {
+    const auto run = RunDirectory::open(scratch_ / "run", context);
+    EXPECT_FALSE(run.finished(context));
+    run.begin(context);
+    EXPECT_FALSE(run.finished(context));
+    EXPECT_THROW(RunDirectory::open(scratch_ / "run", context), Error);
+    run.end(context, {{"auc", 0.9}});
+    EXPECT_TRUE(run.finished(context));
+  }
+  common_.json = true;
+  EXPECT_TRUE(RunDirectory::open(scratch_ / "run", context).finished(context));
+  common_.seed = 2;
+  EXPECT_FALSE(RunDirectory::open(scratch_ / "run", context).finished(context));
+}
+
+TEST(Progress, DurationsRead) {
+  EXPECT_EQ(duration_text(0.42), "0.4 s");
+  EXPECT_EQ(duration_text(42), "42 s");
+  EXPECT_EQ(duration_text(200), "3 min 20 s");
+  EXPECT_EQ(duration_text(7500), "2 h 5 min");
+}
+
+}  // namespace
+}  // namespace attn::app
