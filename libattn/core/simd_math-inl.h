@@ -1,0 +1,164 @@
+// Per-target building blocks: exponential, partial loads, transposed packing. Included once per target.
+#if defined(ATTN_SIMD_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATTN_SIMD_MATH_INL_H_
+#undef ATTN_SIMD_MATH_INL_H_
+#else
+#define ATTN_SIMD_MATH_INL_H_
+#endif
+
+#include <cstdint>
+#include <limits>
+
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attn::core::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class T>
+using Tag = hn::ScalableTag<T>;
+template <class T>
+using Vec = hn::Vec<Tag<T>>;
+template <class T>
+inline constexpr int kLanes = HWY_LANES(T);
+
+/// The value that stands for "no key seen yet": finite, so that (-inf) - kLowest is -inf and never NaN.
+template <class T>
+inline constexpr T kLowest = std::numeric_limits<T>::lowest();
+
+/// Logits further below the maximum than this have e^x = 0 (below 2^-126, 2^-1022).
+template <class T>
+inline constexpr T kMinExponent = sizeof(T) == 4 ? T(-88.02) : T(-708.9);
+
+/// max(x, kMinExponent), NaN kept.
+template <class T>
+HWY_INLINE Vec<T> clamp_exponent(Vec<T> x) {
+  const Tag<T> d;
+  const auto low = hn::Set(d, kMinExponent<T>);
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  return hn::Max(low, x);  // MAXPS returns its second operand when either is NaN
+#else
+  return hn::IfThenElse(hn::Lt(x, low), low, x);
+#endif
+}
+
+/// e^x for kMinExponent <= x <= a few, NaN kept; exactly 0 at the lower end and exactly 1 at 0. Relative error 1.5e-7
+/// (fp32) and 3e-16 (fp64): x = n log 2 + r, a minimax polynomial in r (fitted by Lawson iteration), and 2^n from the
+/// bits that adding 1.5 * 2^(mantissa bits) + bias left in the low end of the sum; n = -bias gives the factor 0.
+HWY_INLINE Vec<float> exponential(Vec<float> x) {
+  const Tag<float> d;
+  const hn::RebindToUnsigned<Tag<float>> bits;
+  const auto magic = hn::Set(d, 12582912.0f + 127.0f);
+  const auto shifted = hn::MulAdd(x, hn::Set(d, 1.44269504f), magic);
+  const auto n = hn::Sub(shifted, magic);
+#if HWY_NATIVE_FMA
+  // With FMA the product is exact; the float nearest log 2 is off by 1.9e-9, an error of n * 1.9e-9 where e^x ~ 2^n.
+  const auto r = hn::NegMulAdd(n, hn::Set(d, 0.693147182f), x);
+#else
+  const auto r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x));
+#endif
+  auto p = hn::MulAdd(hn::Set(d, 0.008290263824164867f), r, hn::Set(d, 0.04189816489815712f));
+  p = hn::MulAdd(p, r, hn::Set(d, 0.1666763871908188f));
+  p = hn::MulAdd(p, r, hn::Set(d, 0.4999914765357971f));
+  p = hn::MulAdd(p, r, hn::Set(d, 0.9999997019767761f));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
+  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(bits, shifted))));
+}
+
+HWY_INLINE Vec<double> exponential(Vec<double> x) {
+  const Tag<double> d;
+  const hn::RebindToUnsigned<Tag<double>> bits;
+  const auto magic = hn::Set(d, 6755399441055744.0 + 1023.0);
+  const auto shifted = hn::MulAdd(x, hn::Set(d, 1.4426950408889634), magic);
+  const auto n = hn::Sub(shifted, magic);
+  auto r = hn::NegMulAdd(n, hn::Set(d, 0.693147180369123816490), x);
+  r = hn::NegMulAdd(n, hn::Set(d, 1.90821492927058770002e-10), r);
+  constexpr double kC[] = {2.510040482431801e-08,  2.762011358004812e-07, 2.7557268419352836e-06, 2.480152124310193e-05,
+                           0.0001984126986307978,  0.001388888891724774,  0.008333333333330056,   0.04166666666662406,
+                           0.16666666666666669,    0.5000000000000001,    1.0,                    1.0};
+  auto p = hn::Set(d, kC[0]);
+#pragma GCC unroll 12
+  for (int i = 1; i < 12; ++i) p = hn::MulAdd(p, r, hn::Set(d, kC[i]));
+  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<52>(hn::BitCast(bits, shifted))));
+}
+
+/// The first `count` < lanes elements of p, zeros above; reads nothing beyond them.
+template <class T>
+HWY_INLINE Vec<T> load_partial(const T* HWY_RESTRICT p, int count) {
+  const Tag<T> d;
+#if HWY_MEM_OPS_MIGHT_FAULT
+  HWY_ALIGN T buffer[kLanes<T>] = {};
+  for (int i = 0; i < count; ++i) buffer[i] = p[i];
+  return hn::Load(d, buffer);
+#else
+  return hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(count)), d, p);
+#endif
+}
+
+/// Writes the first `count` < lanes elements of v.
+template <class T>
+HWY_INLINE void store_partial(Vec<T> v, T* HWY_RESTRICT p, int count) {
+  const Tag<T> d;
+  HWY_ALIGN T buffer[kLanes<T>];
+  hn::Store(v, d, buffer);
+  for (int i = 0; i < count; ++i) p[i] = buffer[i];
+}
+
+/// to[c * width + r] = factor * from[r * stride + c] for r < rows, 0 for rows <= r < padded_rows; c < columns.
+template <class T>
+HWY_INLINE void pack_transposed(const T* HWY_RESTRICT from, int64_t stride, int rows, int64_t columns, T factor,
+                                T* HWY_RESTRICT to, int width, int padded_rows) {
+  int r = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::CappedTag<T, 16 / sizeof(T)> d;
+  const auto scale = hn::Set(d, factor);
+  if constexpr (sizeof(T) == 4) {
+    const hn::RepartitionToWide<decltype(d)> wide;
+    for (; r + 4 <= rows; r += 4) {
+      const T* row = from + r * stride;
+      int64_t c = 0;
+      for (; c + 4 <= columns; c += 4) {
+        const auto a0 = hn::Mul(scale, hn::LoadU(d, row + c)), a1 = hn::Mul(scale, hn::LoadU(d, row + stride + c));
+        const auto a2 = hn::Mul(scale, hn::LoadU(d, row + 2 * stride + c));
+        const auto a3 = hn::Mul(scale, hn::LoadU(d, row + 3 * stride + c));
+        const auto b0 = hn::BitCast(wide, hn::InterleaveLower(d, a0, a1));
+        const auto b1 = hn::BitCast(wide, hn::InterleaveLower(d, a2, a3));
+        const auto b2 = hn::BitCast(wide, hn::InterleaveUpper(d, a0, a1));
+        const auto b3 = hn::BitCast(wide, hn::InterleaveUpper(d, a2, a3));
+        T* out = to + c * width + r;
+        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(wide, b0, b1)), d, out);
+        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(wide, b0, b1)), d, out + width);
+        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(wide, b2, b3)), d, out + 2 * width);
+        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(wide, b2, b3)), d, out + 3 * width);
+      }
+      for (; c < columns; ++c) {
+        for (int i = 0; i < 4; ++i) to[c * width + r + i] = factor * row[i * stride + c];
+      }
+    }
+  } else {
+    for (; r + 2 <= rows; r += 2) {
+      const T* row = from + r * stride;
+      int64_t c = 0;
+      for (; c + 2 <= columns; c += 2) {
+        const auto a0 = hn::Mul(scale, hn::LoadU(d, row + c)), a1 = hn::Mul(scale, hn::LoadU(d, row + stride + c));
+        hn::StoreU(hn::InterleaveLower(d, a0, a1), d, to + c * width + r);
+        hn::StoreU(hn::InterleaveUpper(d, a0, a1), d, to + (c + 1) * width + r);
+      }
+      for (; c < columns; ++c) {
+        for (int i = 0; i < 2; ++i) to[c * width + r + i] = factor * row[i * stride + c];
+      }
+    }
+  }
+#endif
+  for (; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) to[c * width + r] = factor * from[r * stride + c];
+  }
+  for (; r < padded_rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) to[c * width + r] = T(0);
+  }
+}
+
+}  // namespace attn::core::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // ATTN_SIMD_MATH_INL_H_
