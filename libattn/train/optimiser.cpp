@@ -1,0 +1,85 @@
+#include "libattn/train/optimiser.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <string>
+
+#include "attn/error.h"
+
+namespace attn::train {
+
+OptimiserState::OptimiserState(const TrainOptions& options, const NamedTensors& parameters)
+    : options_(options) {
+  for (const auto& [name, parameter] : parameters) {
+    names_.push_back(name);
+    parameters_.push_back(parameter.detach());  // shares storage, asks for no graph
+    at::Tensor gradient = at::zeros_like(parameters_.back());
+    parameter.mutable_grad() = gradient;
+    gradients_.push_back(gradient);
+    first_.push_back(at::zeros_like(gradient));
+    if (options.optimiser == Optimiser::adamw) second_.push_back(at::zeros_like(gradient));
+    steps_.push_back(at::zeros({}, at::kFloat));
+  }
+}
+
+void OptimiserState::zero_gradients() {
+  for (at::Tensor& g : gradients_) g.zero_();
+}
+
+void OptimiserState::clip_gradients() {
+  if (options_.clip_norm <= 0) return;
+  double squares = 0;
+  for (const at::Tensor& g : gradients_) {
+    const double norm = g.norm().item<double>();
+    squares += norm * norm;
+  }
+  const double norm = std::sqrt(squares);
+  if (norm <= options_.clip_norm) return;
+  for (at::Tensor& g : gradients_) g.mul_(options_.clip_norm / norm);
+}
+
+void OptimiserState::step(double lr) {
+  const bool first_step = steps_.empty() || steps_[0].item<float>() == 0;
+  for (at::Tensor& s : steps_) s.add_(1);
+  if (options_.optimiser == Optimiser::adamw) {
+    at::_fused_adamw_(parameters_, gradients_, first_, second_, {}, steps_, lr, options_.beta1,
+                      options_.beta2, options_.weight_decay, options_.eps, /*amsgrad=*/false,
+                      /*maximize=*/false);
+  } else {
+    const bool nesterov = options_.momentum > 0;
+    at::_fused_sgd_(parameters_, gradients_, first_, options_.weight_decay, options_.momentum, lr,
+                    /*dampening=*/0.0, nesterov, /*maximize=*/false, first_step);
+  }
+}
+
+NamedTensors OptimiserState::state() const {
+  NamedTensors out;
+  for (size_t i = 0; i < names_.size(); ++i) {
+    out.emplace_back("first/" + names_[i], first_[i]);
+    if (!second_.empty()) out.emplace_back("second/" + names_[i], second_[i]);
+    out.emplace_back("steps/" + names_[i], steps_[i]);
+  }
+  return out;
+}
+
+void OptimiserState::restore(const NamedTensors& state) {
+  NamedTensors mine = this->state();
+  if (state.size() != mine.size())
+    throw Error("the checkpoint holds another optimiser's state; remove it to start again");
+  for (auto& [name, tensor] : mine) {
+    bool found = false;
+    for (const auto& [saved_name, saved] : state) {
+      if (saved_name != name) continue;
+      if (saved.sizes() != tensor.sizes() || saved.scalar_type() != tensor.scalar_type()) break;
+      tensor.copy_(saved);
+      found = true;
+    }
+    if (!found) {
+      throw Error("the checkpoint's optimiser state lacks a fitting " + name +
+                  "; remove it to start again");
+    }
+  }
+}
+
+}  // namespace attn::train
