@@ -1,6 +1,4 @@
 // Datasets: description, reading with conversion and checks, writing.
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -12,6 +10,7 @@
 #include "attn/error.h"
 #include "libattn/io/hdf5.h"
 #include "libattn/io/hdf5_detail.h"
+#include "libattn/io/memory.h"
 #include "libattn/io/nearest_name.h"
 #include "libattn/io/text.h"
 
@@ -31,8 +30,7 @@ int64_t element_count(const std::vector<int64_t>& shape, const std::string& wher
 
 void demand_memory(int64_t count, std::size_t element, const std::string& where) {
   const double wanted = static_cast<double>(count) * static_cast<double>(element);
-  const double there =
-      static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  const auto there = static_cast<double>(physical_memory());
   if (wanted > there)
     throw Error(where + ": reading it needs " + size_text(wanted) +
                 " of memory, this machine has " + size_text(there));

@@ -57,8 +57,9 @@ class Table {
   /// "labels.csv: row 17".
   std::string locate(int64_t row) const;
 
+  struct Impl;  // of the implementation alone
+
  private:
-  struct Impl;
   explicit Table(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
