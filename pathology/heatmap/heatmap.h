@@ -47,12 +47,8 @@ struct HeatmapOptions {
 /// that no tile covers stay as they are. The scale bar is left out where the slide states no
 /// resolution. Throws attn::Error for an unknown colour map, sizes that do not fit together, or an
 /// unreadable slide.
-cv::Mat draw_heatmap(Slide& slide, const TileScores& tiles, const HeatmapOptions& options,
+cv::Mat draw_heatmap(const Slide& slide, const TileScores& tiles, const HeatmapOptions& options,
                      const attn::Hooks& hooks, std::span<const double> reference = {});
-
-/// The slide as RGB, its longest side at most `max_side`, read from the best level in strips
-/// (bounded memory).
-cv::Mat slide_thumbnail(Slide& slide, int max_side, const attn::Hooks& hooks);
 
 struct TopTilesOptions {
   int count = 15;
@@ -67,7 +63,7 @@ std::vector<int64_t> top_tiles(const TileScores& tiles, int count);
 
 /// A montage of the top tiles with rank, score and coordinates under each, RGB 8 bit. An unreadable
 /// tile is drawn grey with the word "unreadable" and told through hooks.warn.
-cv::Mat draw_top_tiles(Slide& slide, const TileScores& tiles, const TopTilesOptions& options,
+cv::Mat draw_top_tiles(const Slide& slide, const TileScores& tiles, const TopTilesOptions& options,
                        const attn::Hooks& hooks);
 
 /// Writes an RGB picture as PNG, atomically.

@@ -1,0 +1,292 @@
+#include "pathology/simulate/simulate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "attn/error.h"
+#include "libattn/io/atomic_file.h"
+#include "libattn/io/csv.h"
+#include "libattn/io/json.h"
+#include "pathology/simulate/render.h"
+#include "pathology/simulate/scene.h"
+#include "pathology/simulate/tiff_pyramid.h"
+
+namespace pathology {
+namespace {
+
+// Raised when the same options give other pixels than before.
+constexpr int kFormatVersion = 1;
+constexpr int kHospitals = 4;
+
+void require(bool good, const std::string& option, const std::string& found,
+             const std::string& expected) {
+  if (good) return;
+  throw attn::UsageError(fmt::format("simulate: {} is {}, expected {}", option, found, expected));
+}
+
+void require_range(double value, double low, double high, const std::string& option) {
+  require(value >= low && value <= high, option, fmt::format("{}", value),
+          fmt::format("{} to {}", low, high));
+}
+
+void check(const SimulateOptions& o) {
+  require_range(o.slides, 1, 100000, "slides");
+  require_range(o.width_px, 512, 100000, "width");
+  require_range(o.height_px, 512, 100000, "height");
+  require_range(o.mpp, 0.2, 2, "mpp");
+  require_range(o.classes, 2, 3, "classes");
+  require_range(o.positive_fraction, 0, 1, "positive fraction");
+  require_range(o.foci, 1, 200, "foci");
+  require_range(o.focus_diameter_um, 20, 5000, "focus diameter (micrometres)");
+  require_range(o.focus_fraction, 0, 0.5, "focus fraction");
+  require_range(o.second_slide_fraction, 0, 1, "second slide fraction");
+  require_range(o.stain_variation, 0, 2, "stain variation");
+  require_range(o.pen_probability, 0, 1, "pen probability");
+  require_range(o.blur_probability, 0, 1, "blur probability");
+  require_range(o.fold_probability, 0, 1, "fold probability");
+  require_range(o.jpeg_quality, 30, 100, "JPEG quality");
+}
+
+// Label of patient p: the positives are spread evenly (in every block of four nearly the same
+// number), in an order that the seed shuffles within the block.
+int patient_label(const SimulateOptions& options, int patient) {
+  constexpr int kBlock = 4;
+  const int block = patient / kBlock;
+  std::array<int, kBlock> order{0, 1, 2, 3};
+  sim::Rng rng = sim::Rng::keyed({options.seed, static_cast<uint64_t>(block), 0x1ABE1});
+  for (int i = kBlock - 1; i > 0; --i)
+    std::swap(order[static_cast<size_t>(i)], order[static_cast<size_t>(rng.below(i + 1))]);
+  const int place = block * kBlock + order[static_cast<size_t>(patient % kBlock)];
+  const auto positives = [&](int count) {
+    return static_cast<int>(std::floor(count * options.positive_fraction + 1e-9));
+  };
+  const int rank = positives(place);
+  if (positives(place + 1) == rank) return 0;
+  return 1 + rank % (options.classes - 1);
+}
+
+struct Paths {
+  std::filesystem::path slide, truth;
+};
+
+Paths paths_of(const std::filesystem::path& out, const SlidePlan& plan) {
+  return {out / "slides" / (plan.slide_id + ".tif"), out / "truth" / (plan.slide_id + ".geojson")};
+}
+
+void write_truth(const std::filesystem::path& path, const sim::Scene& scene,
+                 const std::string& label) {
+  std::vector<Outline> outlines;
+  const auto add = [&](Polygon polygon, const std::string& name, std::array<uint8_t, 3> color) {
+    Outline outline;
+    outline.polygon = std::move(polygon);
+    outline.classification = name;
+    outline.color = color;
+    outlines.push_back(std::move(outline));
+  };
+  for (const Polygon& polygon : scene.tissue) add(polygon, "Tissue", {90, 160, 90});
+  for (const sim::Shape& shape : scene.aggregates)
+    add({shape.ring, {}}, "Lymphoid aggregate", {70, 110, 200});
+  for (const sim::Shape& shape : scene.foci) add({shape.ring, {}}, label, {200, 40, 40});
+  write_geojson(path, outlines);
+}
+
+void draw_slide(const Paths& paths, const SimulateOptions& options, const SlidePlan& plan,
+                int index, const std::string& description,
+                const std::function<void()>& check_stop) {
+  const sim::Scene scene = sim::build_scene(options, plan, index);
+  const sim::StripSource strip = [&](int y, int rows) {
+    cv::Mat3b pixels(rows, scene.width);
+    for (int x = 0; x < scene.width; x += sim::kStripRows) {
+      check_stop();
+      const cv::Rect block(x, y, std::min(sim::kStripRows, scene.width - x), rows);
+      sim::render_block(scene, block).copyTo(pixels(cv::Rect(x, 0, block.width, rows)));
+    }
+    return pixels;
+  };
+  write_truth(paths.truth, scene, class_names(options)[static_cast<size_t>(plan.label)]);
+  sim::write_pyramid(paths.slide,
+                     {options.width_px, options.height_px, options.mpp, options.jpeg_quality,
+                      description, "attn-mil simulate"},
+                     strip);
+}
+
+// Slides shared out to threads; the calling thread waits, reports and hears of a stop.
+class Pool {
+ public:
+  Pool(std::vector<int> items, std::function<void(int)> work)
+      : items_(std::move(items)), work_(std::move(work)) {}
+
+  void run(int threads, const attn::Hooks& hooks) {
+    const auto total = static_cast<int64_t>(items_.size());
+    std::vector<std::jthread> workers;
+    for (int t = 0; t < std::clamp<int64_t>(threads, 1, total); ++t)
+      workers.emplace_back([this] { loop(); });
+    std::unique_lock lock(mutex_);
+    int64_t told = -1;
+    while (done_ < total && !failure_) {
+      if (told != done_) {
+        told = done_;
+        lock.unlock();
+        hooks.report("slides", told, total);
+        lock.lock();
+      }
+      if (hooks.stopping()) stop_ = true;
+      if (stop_) break;
+      changed_.wait_for(lock, std::chrono::milliseconds(100));
+    }
+    lock.unlock();
+    workers.clear();  // joins
+    if (failure_ && !stop_) std::rethrow_exception(failure_);
+    hooks.check();
+    hooks.report("slides", total, total);
+  }
+
+  /// Called by the work now and then: throws once the work should end.
+  void check_stop() const {
+    if (stop_) throw attn::Interrupted();
+  }
+
+ private:
+  void loop() {
+    for (size_t i = next_++; i < items_.size() && !stop_; i = next_++) {
+      try {
+        work_(items_[i]);
+      } catch (...) {
+        const std::scoped_lock lock(mutex_);
+        if (!failure_) failure_ = std::current_exception();
+        next_ = items_.size();
+        changed_.notify_all();
+        return;
+      }
+      const std::scoped_lock lock(mutex_);
+      ++done_;
+      changed_.notify_all();
+    }
+  }
+
+  std::vector<int> items_;
+  std::function<void(int)> work_;
+  std::atomic<size_t> next_ = 0;
+  std::atomic<bool> stop_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int64_t done_ = 0;
+  std::exception_ptr failure_;
+};
+
+void write_labels(const std::filesystem::path& out, const SimulateOptions& options,
+                  const std::vector<SlidePlan>& plans) {
+  const std::vector<std::string> names = class_names(options);
+  std::vector<std::vector<attn::io::Cell>> rows;
+  for (const SlidePlan& plan : plans) {
+    rows.push_back({plan.case_id, plan.slide_id, names[static_cast<size_t>(plan.label)]});
+  }
+  attn::io::write_csv(out / "labels.csv", {"case_id", "slide_id", "label"}, rows);
+}
+
+void warn_of_strangers(const std::filesystem::path& out, const std::vector<SlidePlan>& plans,
+                       const attn::Hooks& hooks) {
+  int strangers = 0;
+  std::string one;
+  for (const auto& entry : std::filesystem::directory_iterator(out / "slides")) {
+    if (entry.path().extension() != ".tif") continue;
+    const std::string id = entry.path().stem().string();
+    if (std::any_of(plans.begin(), plans.end(),
+                    [&](const SlidePlan& p) { return p.slide_id == id; }))
+      continue;
+    ++strangers;
+    one = entry.path().filename().string();
+  }
+  if (strangers == 0) return;
+  hooks.warning(
+      fmt::format("{}: {} slides (such as {}) are not in labels.csv; they stay from an earlier run",
+                  (out / "slides").string(), strangers, one));
+}
+
+}  // namespace
+
+nlohmann::json to_json(const SimulateOptions& o) {
+  return {{"format_version", kFormatVersion},
+          {"seed", o.seed},
+          {"width_px", o.width_px},
+          {"height_px", o.height_px},
+          {"mpp", o.mpp},
+          {"classes", o.classes},
+          {"positive_fraction", o.positive_fraction},
+          {"foci", o.foci},
+          {"focus_diameter_um", o.focus_diameter_um},
+          {"focus_fraction", o.focus_fraction},
+          {"second_slide_fraction", o.second_slide_fraction},
+          {"stain_variation", o.stain_variation},
+          {"pen_probability", o.pen_probability},
+          {"blur_probability", o.blur_probability},
+          {"fold_probability", o.fold_probability},
+          {"jpeg_quality", o.jpeg_quality}};
+}
+
+std::vector<std::string> class_names(const SimulateOptions& options) {
+  if (options.classes == 3) return {"normal", "tumor", "spindle"};
+  return {"normal", "tumor"};
+}
+
+std::vector<SlidePlan> plan_slides(const SimulateOptions& options) {
+  check(options);
+  std::vector<SlidePlan> plans;
+  for (int patient = 0; static_cast<int>(plans.size()) < options.slides; ++patient) {
+    sim::Rng rng = sim::Rng::keyed({options.seed, static_cast<uint64_t>(patient), 0xCA5E});
+    SlidePlan plan;
+    plan.case_id = fmt::format("patient-{:04}", patient + 1);
+    plan.label = patient_label(options, patient);
+    plan.hospital = rng.below(kHospitals);
+    const int count = rng.chance(options.second_slide_fraction) ? 2 : 1;
+    for (int k = 0; k < count && static_cast<int>(plans.size()) < options.slides; ++k) {
+      plan.slide_id = fmt::format("sim-{:04}", plans.size() + 1);
+      plans.push_back(plan);
+    }
+  }
+  return plans;
+}
+
+SimulateResult simulate_slides(const std::filesystem::path& out, const SimulateOptions& options,
+                               int threads, const attn::Hooks& hooks) {
+  const std::vector<SlidePlan> plans = plan_slides(options);
+  attn::io::make_directories(out / "slides");
+  attn::io::make_directories(out / "truth");
+  nlohmann::json parameters = to_json(options);
+  const std::string description = parameters.dump();
+  std::vector<int> missing;
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const Paths paths = paths_of(out, plans[i]);
+    // The truth is written before the slide: a slide that is whole has it, unless somebody took it
+    // away.
+    const bool there = !options.overwrite && std::filesystem::exists(paths.truth) &&
+                       sim::whole_pyramid_description(paths.slide) == description;
+    if (!there) missing.push_back(static_cast<int>(i));
+  }
+  // Labels of other options must not stand beside the new slides, nor new ones beside the old.
+  parameters["slides"] = options.slides;
+  attn::io::write_json(out / "simulate.json", parameters);
+  write_labels(out, options, plans);
+  warn_of_strangers(out, plans, hooks);
+  SimulateResult result;
+  result.drawn = static_cast<int>(missing.size());
+  result.skipped = options.slides - result.drawn;
+  if (missing.empty()) return result;
+  Pool* running = nullptr;
+  Pool pool(std::move(missing), [&](int i) {
+    const SlidePlan& plan = plans[static_cast<size_t>(i)];
+    draw_slide(paths_of(out, plan), options, plan, i, description, [&] { running->check_stop(); });
+  });
+  running = &pool;
+  pool.run(threads, hooks);
+  return result;
+}
+
+}  // namespace pathology
