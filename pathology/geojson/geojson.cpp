@@ -62,8 +62,8 @@ json properties_json(const std::filesystem::path& path, const Outline& outline) 
 }
 
 json feature_json(const std::filesystem::path& path, const Outline& outline) {
-  json rings = json::array({ring_json(path, outline.polygon.exterior)});
-  for (const Ring& hole : outline.polygon.holes) rings.push_back(ring_json(path, hole));
+  json rings = json::array({ring_json(path, outline.region.exterior)});
+  for (const Ring& hole : outline.region.holes) rings.push_back(ring_json(path, hole));
   return {{"type", "Feature"},
           {"geometry", {{"type", "Polygon"}, {"coordinates", std::move(rings)}}},
           {"properties", properties_json(path, outline)}};
@@ -85,13 +85,13 @@ class FeatureReader {
     const json& coordinates = geometry["coordinates"];
     if (type == "Polygon") {
       out.push_back(common);
-      out.back().polygon = polygon(coordinates);
+      out.back().region = region_of(coordinates);
       return;
     }
     if (!coordinates.is_array()) fail("has coordinates that are no array");
     for (const json& part : coordinates) {
       out.push_back(common);
-      out.back().polygon = polygon(part);
+      out.back().region = region_of(part);
     }
   }
 
@@ -124,9 +124,9 @@ class FeatureReader {
     return out;
   }
 
-  Polygon polygon(const json& rings) const {
+  Region region_of(const json& rings) const {
     if (!rings.is_array() || rings.empty()) fail("has a polygon without rings");
-    Polygon out{ring(rings[0]), {}};
+    Region out{ring(rings[0]), {}};
     for (size_t i = 1; i < rings.size(); ++i) out.holes.push_back(ring(rings[i]));
     return out;
   }

@@ -21,14 +21,14 @@ struct Point {
 using Ring = std::vector<Point>;
 
 /// An area with holes.
-struct Polygon {
+struct Region {
   Ring exterior;
   std::vector<Ring> holes;
 };
 
 /// One outlined object, as QuPath knows it.
 struct Outline {
-  Polygon polygon;
+  Region region;
   std::string object_type = "annotation";       ///< "annotation", "detection" or "tile"
   std::string name;                             ///< left out of the file when empty
   std::string classification;                   ///< class name; left out when empty
@@ -47,14 +47,14 @@ void write_geojson(const std::filesystem::path& path, const std::vector<Outline>
 std::vector<Outline> read_geojson(const std::filesystem::path& path);
 
 /// The area enclosed, holes taken away, in square pixels.
-double area(const Polygon& polygon);
+double area(const Region& polygon);
 
 /// True when the point lies inside (even-odd rule; the border itself belongs to neither side
 /// reliably).
-bool contains(const Polygon& polygon, Point point);
+bool contains(const Region& polygon, Point point);
 
 /// The share, in [0, 1], of the axis-parallel square with top-left corner `corner` and side `side`
 /// that `polygon` covers. Exact (Sutherland-Hodgman clipping of every ring).
-double covered_share(const Polygon& polygon, Point corner, double side);
+double covered_share(const Region& polygon, Point corner, double side);
 
 }  // namespace pathology

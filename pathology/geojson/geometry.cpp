@@ -56,20 +56,20 @@ double clipped_area(const Ring& ring, Point corner, double side) {
 
 }  // namespace
 
-double area(const Polygon& polygon) {
+double area(const Region& polygon) {
   double sum = std::abs(signed_area(polygon.exterior));
   for (const Ring& hole : polygon.holes) sum -= std::abs(signed_area(hole));
   return sum;
 }
 
-bool contains(const Polygon& polygon, Point point) {
+bool contains(const Region& polygon, Point point) {
   if (polygon.exterior.empty() || !odd_crossings(polygon.exterior, point)) return false;
   return std::none_of(polygon.holes.begin(), polygon.holes.end(), [&](const Ring& hole) {
     return !hole.empty() && odd_crossings(hole, point);
   });
 }
 
-double covered_share(const Polygon& polygon, Point corner, double side) {
+double covered_share(const Region& polygon, Point corner, double side) {
   double sum = clipped_area(polygon.exterior, corner, side);
   for (const Ring& hole : polygon.holes) sum -= clipped_area(hole, corner, side);
   return std::clamp(sum / (side * side), 0.0, 1.0);

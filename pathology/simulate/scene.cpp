@@ -14,12 +14,12 @@ namespace pathology::sim {
 namespace {
 
 double ring_area(const Ring& ring) {
-  return area(Polygon{ring, {}});
+  return area(Region{ring, {}});
 }
 
 double tissue_area(const Scene& scene) {
   double sum = 0;
-  for (const Polygon& polygon : scene.tissue) sum += area(polygon);
+  for (const Region& polygon : scene.tissue) sum += area(polygon);
   return sum;
 }
 
@@ -144,7 +144,7 @@ Shape blob(Rng& rng, double x, double y, double radius, double roughness, double
 
 bool inside(const Shape& shape, double x, double y) {
   if (!shape.box.contains(cv::Point(static_cast<int>(x), static_cast<int>(y)))) return false;
-  return contains(Polygon{shape.ring, {}}, {x, y});
+  return contains(Region{shape.ring, {}}, {x, y});
 }
 
 float cleft(float u, float v, float looseness) {

@@ -86,7 +86,7 @@ struct Scene {
   std::vector<Tube> tubes;
   std::vector<Shape> aggregates;
   std::vector<Shape> foci;
-  std::vector<Polygon> tissue;  ///< level-0 pixels
+  std::vector<Region> tissue;  ///< level-0 pixels
   std::vector<Cell> cells;
   /// Cells by the kBucket x kBucket pixel square their centre lies in, row by row.
   static constexpr int kBucket = 256;

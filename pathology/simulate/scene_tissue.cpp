@@ -72,7 +72,7 @@ cv::Mat1f signed_distance(const cv::Mat1f& field, double cells_per_um) {
   return signed_cells * kCell;
 }
 
-std::vector<Polygon> outlines(const cv::Mat1f& edge) {
+std::vector<Region> outlines(const cv::Mat1f& edge) {
   std::vector<std::vector<cv::Point>> contours;
   std::vector<cv::Vec4i> tree;
   cv::findContours(cv::Mat1b(edge > 0), contours, tree, cv::RETR_CCOMP, cv::CHAIN_APPROX_SIMPLE);
@@ -83,15 +83,15 @@ std::vector<Polygon> outlines(const cv::Mat1f& edge) {
     }
     return ring;
   };
-  std::vector<Polygon> out;
+  std::vector<Region> out;
   for (size_t i = 0; i < contours.size(); ++i) {
     if (tree[i][3] >= 0 || contours[i].size() < 3) continue;
-    Polygon polygon{to_ring(contours[i]), {}};
+    Region region{to_ring(contours[i]), {}};
     for (int hole = tree[i][2]; hole >= 0; hole = tree[static_cast<size_t>(hole)][0]) {
       const auto& contour = contours[static_cast<size_t>(hole)];
-      if (contour.size() >= 3) polygon.holes.push_back(to_ring(contour));
+      if (contour.size() >= 3) region.holes.push_back(to_ring(contour));
     }
-    out.push_back(std::move(polygon));
+    out.push_back(std::move(region));
   }
   return out;
 }

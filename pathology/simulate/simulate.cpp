@@ -83,14 +83,14 @@ Paths paths_of(const std::filesystem::path& out, const SlidePlan& plan) {
 void write_truth(const std::filesystem::path& path, const sim::Scene& scene,
                  const std::string& label) {
   std::vector<Outline> outlines;
-  const auto add = [&](Polygon polygon, const std::string& name, std::array<uint8_t, 3> color) {
+  const auto add = [&](Region region, const std::string& name, std::array<uint8_t, 3> color) {
     Outline outline;
-    outline.polygon = std::move(polygon);
+    outline.region = std::move(region);
     outline.classification = name;
     outline.color = color;
     outlines.push_back(std::move(outline));
   };
-  for (const Polygon& polygon : scene.tissue) add(polygon, "Tissue", {90, 160, 90});
+  for (const Region& polygon : scene.tissue) add(polygon, "Tissue", {90, 160, 90});
   for (const sim::Shape& shape : scene.aggregates)
     add({shape.ring, {}}, "Lymphoid aggregate", {70, 110, 200});
   for (const sim::Shape& shape : scene.foci) add({shape.ring, {}}, label, {200, 40, 40});
