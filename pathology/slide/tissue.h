@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <opencv2/core/mat.hpp>
 #include <opencv2/core/types.hpp>
@@ -27,6 +28,10 @@ struct TissueOptions {
   double min_area = 100;      ///< smallest piece kept, holes taken off (CLAM a_t)
   double min_hole_area = 16;  ///< smallest hole kept (CLAM a_h)
   int max_holes = 8;          ///< holes kept per piece, the largest first
+  /// On a small slide `min_area` is lowered to this share of the slide, and `min_hole_area` by the
+  /// same factor: CLAM's 100 units are 26 megapixels, more than many biopsies and every test slide
+  /// have. 1: as CLAM, never lowered.
+  double small_slide_share = 0.01;
   bool remove_pen =
       false;  ///< take saturated ink (green, blue, red pen) and black out before thresholding
   int64_t max_mask_pixels =

@@ -1,0 +1,31 @@
+// A whole level, read in bounded blocks and reduced by a whole factor on the way.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <opencv2/core/mat.hpp>
+#include <string>
+
+#include "attn/hooks.h"
+#include "pathology/slide/slide.h"
+
+namespace pathology {
+
+/// Outcome of `read_reduced`.
+struct BlockCount {
+  int64_t blocks = 0;
+  int64_t unreadable = 0;
+  std::string first_error;  ///< what the first unreadable block said
+};
+
+/// Size of a level reduced by `factor`: ceil(width / factor) x ceil(height / factor).
+cv::Size reduced_size(const Slide& slide, int level, int factor);
+
+/// Reads `level` in blocks of about 2048 x 2048 px, reduces each by `factor` (area mean; what the
+/// last pixel of a row or column lacks is white) and calls take(x, y, rgb) with its place in the
+/// reduced picture: concurrently, for disjoint places. Unreadable blocks are counted and not taken.
+BlockCount read_reduced(const Slide& slide, int level, int factor, int threads,
+                        const attn::Hooks& hooks,
+                        const std::function<void(int x, int y, const cv::Mat& rgb)>& take);
+
+}  // namespace pathology

@@ -1,0 +1,106 @@
+// The files of features.h: CLAM's layout of feature bags, with all that made them in the attribute
+// `attn_config`.
+#include "libattn/io/hdf5.h"
+#include "libattn/io/json.h"
+#include "libattn/io/text.h"
+#include "pathology/slide/features.h"
+#include "pathology/slide/stored_config.h"
+
+namespace pathology {
+namespace {
+
+namespace fs = std::filesystem;
+using attn::io::Hdf5File;
+
+constexpr const char* kNamesAttribute = "feature_names";  // JSON array
+
+void read_own(const Hdf5File& file, Features& features) {
+  const std::string where = file.path().string();
+  features.slide_id = attn::io::get<std::string>(features.config, "tiles.slide.id", where);
+  if (file.has_attribute("/", "footprint"))
+    features.footprint = file.int_attribute("/", "footprint");
+  if (file.has_attribute("/", "unreadable"))
+    features.unreadable = file.int_attribute("/", "unreadable");
+  if (file.exists("unreadable_coords"))
+    features.unreadable_coords = read_coords(file, "unreadable_coords");
+  if (std::ssize(features.unreadable_coords) != features.unreadable)
+    throw attn::Error(where + ": " + std::to_string(features.unreadable_coords.size()) +
+                      " unreadable tiles are listed and " + std::to_string(features.unreadable) +
+                      " counted");
+}
+
+}  // namespace
+
+nlohmann::json features_config(const Tiles& tiles, const Encoder& encoder) {
+  return {{"format_version", kConfigVersion},
+          {"kind", "features"},
+          {"encoder", {{"name", encoder.name()}, {"dim", encoder.dim()}}},
+          {"tiles", tiles.config}};
+}
+
+void write_features(const fs::path& path, const Features& features) {
+  Hdf5File file = Hdf5File::create(path);
+  const int64_t rows = features.size();
+  file.write("features", features.values, {rows, features.dim},
+             {.chunk_rows = 32, .unlimited = true});
+  file.write("coords", flat_coords<int32_t>(features.coords), {std::ssize(features.coords), 2},
+             {.chunk_rows = 32, .unlimited = true});
+  if (!features.unreadable_coords.empty())
+    file.write("unreadable_coords", flat_coords<int32_t>(features.unreadable_coords),
+               {std::ssize(features.unreadable_coords), 2});
+  file.set_attribute("/", "footprint", features.footprint);
+  file.set_attribute("/", "unreadable", features.unreadable);
+  if (!features.names.empty())
+    file.set_attribute("/", kNamesAttribute, nlohmann::json(features.names).dump());
+  if (!features.config.is_null()) file.set_attribute("/", kConfigAttribute, features.config.dump());
+  if (!features.reason.empty()) file.set_attribute("/", kReasonAttribute, features.reason);
+  file.commit();
+}
+
+Features read_features(const fs::path& path) {
+  const Hdf5File file = Hdf5File::open(path);
+  if (!file.exists("features"))
+    throw attn::Error(
+        path.string() +
+        " holds no features: there is no dataset features; expected a file of CLAM's layout");
+  const attn::io::H5Dataset dataset = file.dataset("features");
+  if (dataset.shape.size() != 2 || dataset.shape[1] < 1)
+    throw attn::Error(path.string() + ": features is " + dataset.describe() +
+                      "; expected numbers of shape (N, D)");
+  Features features;
+  features.slide_id = path.stem().string();
+  features.dim = dataset.shape[1];
+  features.values = file.read<float>("features", 2);
+  const int64_t bad = attn::io::first_nonfinite_row(features.values, features.dim);
+  if (bad >= 0)
+    throw attn::Error(path.string() + ": row " + std::to_string(bad) +
+                      " of features holds a value that is not finite; extract the features again");
+  if (file.exists("coords")) {
+    features.coords = read_coords(file, "coords");
+    if (std::ssize(features.coords) != features.size())
+      throw attn::Error(path.string() + " has " + std::to_string(features.size()) +
+                        " rows of features and " + std::to_string(features.coords.size()) +
+                        " of coords; expected as many");
+    if (file.has_attribute("coords", "patch_size_level0"))  // TRIDENT
+      features.footprint = file.int_attribute("coords", "patch_size_level0");
+  }
+  if (file.has_attribute("/", kNamesAttribute)) {
+    const auto names =
+        attn::io::parse_json(file.string_attribute("/", kNamesAttribute), path.string());
+    features.names =
+        attn::io::get<std::vector<std::string>>({{"names", names}}, "names", path.string());
+    if (std::ssize(features.names) != features.dim)
+      throw attn::Error(path.string() + " names " + std::to_string(features.names.size()) +
+                        " features and has " + std::to_string(features.dim));
+  }
+  features.config = stored_config(file, "features");
+  if (!features.config.is_null()) read_own(file, features);
+  features.reason = stored_reason(file);
+  return features;
+}
+
+bool features_current(const fs::path& path, const nlohmann::json& config) {
+  return is_current(path, config, [](const fs::path& p) { return read_features(p).config; });
+}
+
+}  // namespace pathology

@@ -1,0 +1,147 @@
+#include "pathology/slide/find_slides.h"
+
+#include <openslide.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "attn/error.h"
+#include "libattn/io/file_kind.h"
+#include "libattn/io/table.h"
+#include "libattn/io/text.h"
+#include "pathology/slide/flat_image.h"
+#include "pathology/slide/resolution.h"
+
+namespace pathology {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Extensions that promise a slide: a file that has one is reported when it is broken.
+bool has_slide_extension(const fs::path& file) {
+  static const std::set<std::string> kExtensions = {
+      ".svs", ".ndpi", ".scn", ".mrxs", ".bif",    ".vms",     ".vmu",
+      ".tif", ".tiff", ".btf", ".dcm",  ".qptiff", ".svslide", ".isyntax"};
+  return kExtensions.count(lower_extension(file)) != 0;
+}
+
+bool is_picture(const fs::path& file) {
+  using attn::io::FileKind;
+  const std::string extension = lower_extension(file);
+  if (extension != ".png" && extension != ".jpg" && extension != ".jpeg") return false;
+  const FileKind kind = attn::io::file_kind_of(file);
+  return kind == (extension == ".png" ? FileKind::png : FileKind::jpeg);
+}
+
+void add_folder(const fs::path& folder, std::vector<SlideItem>& items) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    if (!entry->is_regular_file(ignored) || entry->path().filename().string().starts_with('.'))
+      continue;
+    if (looks_like_slide(entry->path()))
+      items.push_back({entry->path(), entry->path().stem().string(), {}, {}, {}});
+  }
+  if (error)
+    throw attn::Error("cannot read the folder " + folder.string() + ": " + error.message());
+  if (items.empty())
+    throw attn::Error(
+        "the folder " + folder.string() +
+        " holds no slides; expected whole-slide images (.svs, .ndpi, .tiff, ...) or PNG and JPEG "
+        "pictures directly in it");
+}
+
+std::vector<std::string> optional_column(const attn::io::Table& table, const std::string& name) {
+  return table.has(name) ? table.strings(name)
+                         : std::vector<std::string>(static_cast<std::size_t>(table.rows()));
+}
+
+std::optional<std::string> unless_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string>(text);
+}
+
+void add_manifest(const fs::path& manifest, std::vector<SlideItem>& items) {
+  const attn::io::Table table = attn::io::Table::read(manifest);
+  const std::string path_column = table.has("slide") ? "slide" : "path";
+  if (!table.has(path_column))
+    throw attn::Error("the manifest " + manifest.string() +
+                      " has no column slide or path; it has " + [&] {
+                        std::string names;
+                        for (const std::string& name : table.columns())
+                          names += (names.empty() ? "" : ", ") + name;
+                        return names;
+                      }());
+  const auto paths = table.strings(path_column);
+  const auto ids = optional_column(table, "slide_id");
+  const auto cases = optional_column(table, "case_id");
+  const auto labels = optional_column(table, "label");
+  const auto mpps = table.has("mpp") ? table.doubles("mpp", {.allow_missing = true})
+                                     : std::vector<double>(paths.size(), std::nan(""));
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const auto row = static_cast<int64_t>(i);
+    if (paths[i].empty())
+      throw attn::Error(table.locate(row, path_column) +
+                        ": expected the path of a slide, found nothing");
+    SlideItem item;
+    item.path =
+        fs::path(paths[i]).is_absolute() ? fs::path(paths[i]) : manifest.parent_path() / paths[i];
+    item.id = ids[i].empty() ? item.path.stem().string() : ids[i];
+    if (item.id.find('/') != std::string::npos || item.id == "." || item.id == "..")
+      throw attn::Error(table.locate(row, "slide_id") + ": found " + attn::io::quote_text(item.id) +
+                        "; expected a name that can name a file");
+    if (std::isfinite(mpps[i])) {
+      if (!(mpps[i] >= kMinMpp && mpps[i] <= kMaxMpp))
+        throw attn::Error(table.locate(row, "mpp") + ": found " + attn::io::number_text(mpps[i]) +
+                          "; expected " + attn::io::number_text(kMinMpp) + " to " +
+                          attn::io::number_text(kMaxMpp) + " um per pixel, or nothing");
+      item.mpp = mpps[i];
+    }
+    item.case_id = unless_empty(cases[i]);
+    item.label = unless_empty(labels[i]);
+    items.push_back(std::move(item));
+  }
+  if (items.empty()) throw attn::Error("the manifest " + manifest.string() + " has no rows");
+}
+
+void refuse_same_id(const std::vector<SlideItem>& items) {
+  std::map<std::string, const SlideItem*> seen;
+  for (const SlideItem& item : items) {
+    const auto [at, fresh] = seen.emplace(item.id, &item);
+    if (fresh) continue;
+    throw attn::Error("two slides have the name " + attn::io::quote_text(item.id, 80) + ": " +
+                      at->second->path.string() + " and " + item.path.string() +
+                      "; rename one, or list them in a manifest with a column slide_id");
+  }
+}
+
+}  // namespace
+
+bool looks_like_slide(const fs::path& file) {
+  if (has_slide_extension(file) || is_picture(file)) return true;
+  return openslide_detect_vendor(file.c_str()) != nullptr;
+}
+
+std::vector<SlideItem> find_slides(const fs::path& input) {
+  std::vector<SlideItem> items;
+  std::error_code error;
+  const fs::file_status status = fs::status(input, error);
+  if (status.type() == fs::file_type::not_found || status.type() == fs::file_type::none)
+    throw attn::Error("there is no file or folder " + input.string() +
+                      "; expected a slide, a folder of slides, or a manifest (.csv)");
+  if (status.type() == fs::file_type::directory) {
+    add_folder(input, items);
+  } else if (lower_extension(input) == ".csv") {
+    add_manifest(input, items);
+  } else {
+    items.push_back({input, input.stem().string(), {}, {}, {}});
+  }
+  refuse_same_id(items);
+  std::sort(items.begin(), items.end(),
+            [](const SlideItem& a, const SlideItem& b) { return a.id < b.id; });
+  return items;
+}
+
+}  // namespace pathology
