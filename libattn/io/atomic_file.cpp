@@ -211,8 +211,9 @@ AtomicFile::AtomicFile(const fs::path& path) : path_(path), target_(path) {
   if (path.filename().empty() || path.filename() == "." || path.filename() == "..")
     throw Error("cannot write " + quote_text(path.string(), 200) +
                 ": it names no file; give a file name");
+  std::error_code absent;
   std::error_code error;
-  if (fs::is_symlink(path, error)) target_ = fs::weakly_canonical(path, error);
+  if (fs::is_symlink(path, absent)) target_ = fs::weakly_canonical(path, error);
   if (error) throw system_error("write", path, error.value());
   struct stat old {};
   const bool exists = ::stat(target_.c_str(), &old) == 0;
