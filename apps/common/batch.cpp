@@ -46,6 +46,7 @@ State state_of(const Batch& batch, size_t i, bool overwrite) {
 void refuse_shared_outputs(const Batch& batch) {
   std::map<fs::path, std::string> seen;
   for (const auto& item : batch.items) {
+    if (item.output.empty()) continue;
     const auto [at, fresh] = seen.emplace(item.output.lexically_normal(), item.id);
     if (!fresh)
       throw Error(fmt::format("{} and {} would both be written to {}; give them different names",
@@ -114,6 +115,12 @@ BatchResult dry_run(const Batch& batch, const Context& context) {
 void run_item(const Batch& batch, size_t i, const Context& context, BatchResult& result) {
   const BatchItem& item = batch.items[i];
   try {
+    if (item.output.empty()) {  // nothing of its own to keep or to lock
+      batch.work(i);
+      ++result.done;
+      result.good[i] = true;
+      return;
+    }
     if (item.output.has_parent_path()) io::make_directories(item.output.parent_path());
     const fs::path lock_path =
         item.output.parent_path() / fmt::format(".{}.lock", item.output.filename().string());

@@ -14,8 +14,9 @@
 namespace attn::app {
 
 struct BatchItem {
-  std::string id;                ///< as it is named in messages and failures.csv
-  std::filesystem::path output;  ///< written through io::AtomicFile by `Batch::work`
+  std::string id;  ///< as it is named in messages and failures.csv
+  std::filesystem::path
+      output;  ///< written through io::AtomicFile by `Batch::work`; empty: always done
 };
 
 struct Batch {

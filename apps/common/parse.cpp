@@ -29,8 +29,9 @@ CLI::Option* add_to(CLI::App& app, const Option& option) {
   const std::string names = (option.short_name != 0 ? fmt::format("-{},", option.short_name) : "") +
                             (option.positional ? option.name : "--" + option.name);
   CLI::Option* cli = app.add_option(names);
-  return option.is_list() ? cli->expected(1, 1 << 20)
-                          : cli->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  return option.is_list()
+             ? cli->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args()
+             : cli->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
 std::vector<std::string> long_names(const OptionTable& table) {

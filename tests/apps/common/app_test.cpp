@@ -101,7 +101,7 @@ TEST(App, HelpVersionAndConfigurationGoToStdout) {
   EXPECT_EQ(version["program"], "attn-test");
   EXPECT_EQ(version["libraries"]["Lib"], "1.2");
   EXPECT_FALSE(version["simd"].get<std::string>().empty());
-  EXPECT_THAT(run({"end", "--seed", "5", "--dump-config"}).out, HasSubstr("seed = 5\n"));
+  EXPECT_THAT(run({"end", "--seed", "5", "--dump-config"}).out, HasSubstr("seed = 5  # N\n"));
 }
 
 TEST(App, TheCommandIsRecordedAsAShellWouldReadIt) {

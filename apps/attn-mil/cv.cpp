@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/attn-mil/model_args.h"
+#include "apps/attn-mil/reports.h"
+#include "apps/attn-mil/verbs.h"
+#include "apps/common/console.h"
+#include "apps/common/run_directory.h"
+#include "pathology/mil/cross_validation.h"
+
+namespace attn::app {
+namespace {
+
+struct CvArgs {
+  BagArgs bags;
+  ModelArgs model;
+  pathology::CrossValidationOptions cv;
+  std::optional<std::filesystem::path> out;
+};
+
+void declare(CvArgs& args, OptionTable& table) {
+  declare_bags(args.bags, table);
+  table.add(
+      {.name = "out",
+       .target = &args.out,
+       .help = "keep finished folds, predictions.csv and run.json here; a killed call goes on",
+       .unit = "DIR"});
+  table.group("Folds (by patient)");
+  table.add({.name = "folds",
+             .target = &args.cv.folds,
+             .help = "parts; each is tested by a model of the others",
+             .unit = "N",
+             .min = 2});
+  table.add({.name = "repeats",
+             .target = &args.cv.repeats,
+             .help = "times over, each cut anew",
+             .unit = "N",
+             .min = 1});
+  table.add({.name = "stratified",
+             .target = &args.cv.stratified,
+             .help = "the same mix of classes in every fold"});
+  table.add(
+      {.name = "validation",
+       .target = &args.cv.validation,
+       .help = "share of a fold's training patients to choose the epoch by; 0: the last epoch",
+       .unit = "0..1",
+       .min = 0,
+       .max = 0.9});
+  declare_model(args.model, table);
+}
+
+int run(const CvArgs& args, const Context& context) {
+  const auto set = args.bags.load(context.hooks);
+  pathology::CrossValidationOptions options = args.cv;
+  options.config = args.model.resolve(context.common.seed);
+  options.threads = context.common.threads;
+  std::optional<RunDirectory> directory;
+  if (args.out) {
+    directory = RunDirectory::open(*args.out, context);
+    directory->begin(context);
+    options.cache = *args.out / "folds";
+  }
+  const auto result = pathology::cross_validate(set, options, context.hooks);
+  context.progress.finish();
+  const auto json = pathology::to_json(result, set, options);
+  if (directory) {
+    pathology::write_cv_predictions(*args.out / "predictions.csv", set, result);
+    directory->end(context, json);
+  }
+  if (context.common.attention_report)
+    write_attention_report(*context.common.attention_report, args.model.model,
+                           entropies_of(set, result.repeats.front().predictions));
+  if (context.common.json)
+    print_json(json);
+  else
+    print(text_table(cv_rows({{args.model.aem, result}})));
+  return kDone;
+}
+
+}  // namespace
+
+Verb cv_verb() {
+  return bind(
+      Verb{.name = "cv",
+           .summary = "repeated cross-validation by patient; no model looks at its test fold",
+           .example = "attn-mil cv --bags musk1.csv --model abmil --aem 0.1 --folds 10 --repeats 5 "
+                      "--seed 1 --json",
+           .attention = true},
+      declare, run);
+}
+
+}  // namespace attn::app

@@ -1,0 +1,57 @@
+#include "apps/attn-mil/stages.h"
+#include "apps/attn-mil/verbs.h"
+
+#include <nlohmann/json.hpp>
+
+#include "pathology/chain/pipeline.h"
+#include "pathology/slide/encoder.h"
+
+namespace attn::app {
+namespace {
+
+struct FeaturesArgs {
+  std::filesystem::path tiles, out;
+  std::optional<std::filesystem::path> slides;
+  std::string encoder = pathology::encoder_names().front();
+};
+
+void declare(FeaturesArgs& args, OptionTable& table) {
+  table.add({.name = "TILES",
+             .target = &args.tiles,
+             .help = "a folder made by tile (or by CLAM), or one tile file",
+             .required = true,
+             .positional = true});
+  table.add({.name = "out",
+             .target = &args.out,
+             .help = "folder for SLIDE.h5",
+             .unit = "DIR",
+             .required = true});
+  table.add({.name = "encoder",
+             .target = &args.encoder,
+             .help = "what turns a tile into a vector",
+             .choices = pathology::encoder_names()});
+  table.add({.name = "slides",
+             .target = &args.slides,
+             .help = "where the slides are, if no longer where tile found them",
+             .unit = "DIR"});
+}
+
+int run(const FeaturesArgs& args, const Context& context) {
+  const auto result =
+      features_stage(pathology::find_tile_files(args.tiles), args.encoder,
+                     args.slides.value_or(std::filesystem::path()), args.out, context);
+  if (context.common.json) print_json(to_json(result));
+  return result.exit_code();
+}
+
+}  // namespace
+
+Verb features_verb() {
+  return bind(Verb{.name = "features",
+                   .summary = "turn tiles into feature vectors, one .h5 a slide in CLAM's layout",
+                   .example = "attn-mil features W/tiles --out W/features",
+                   .batch = true},
+              declare, run);
+}
+
+}  // namespace attn::app

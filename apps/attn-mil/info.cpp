@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/attn-mil/verbs.h"
+#include "pathology/chain/describe.h"
+
+namespace attn::app {
+namespace {
+
+struct InfoArgs {
+  std::filesystem::path file;
+};
+
+void declare(InfoArgs& args, OptionTable& table) {
+  table.add(
+      {.name = "FILE",
+       .target = &args.file,
+       .help =
+           "a slide, tile or feature file, table of bags or labels, model file, or run directory",
+       .required = true,
+       .positional = true});
+}
+
+// One fact a line, nested keys joined by dots.
+std::string lines_of(const nlohmann::json& facts, const std::string& prefix) {
+  std::string out;
+  for (const auto& [key, value] : facts.items()) {
+    const std::string name = prefix.empty() ? key : prefix + "." + key;
+    if (value.is_object() && !value.empty())
+      out += lines_of(value, name);
+    else if (value.is_string())
+      out += fmt::format("{:<28} {}\n", name, value.get<std::string>());
+    else
+      out += fmt::format("{:<28} {}\n", name, value.dump());
+  }
+  return out;
+}
+
+int run(const InfoArgs& args, const Context& context) {
+  const auto facts = pathology::describe(args.file, context.hooks);
+  if (context.common.json)
+    print_json(facts);
+  else
+    print(lines_of(facts, ""));
+  return kDone;
+}
+
+}  // namespace
+
+Verb info_verb() {
+  return bind(Verb{.name = "info",
+                   .summary = "tell what a file is and what is in it",
+                   .example = "attn-mil info W/run"},
+              declare, run);
+}
+
+}  // namespace attn::app

@@ -1,0 +1,46 @@
+// Options that the verbs over bags and models share, declared once.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "apps/common/app.h"
+#include "pathology/mil/bag.h"
+#include "pathology/mil/mil_train.h"
+
+namespace attn::app {
+
+/// Which bags, and their labels.
+struct BagArgs {
+  std::filesystem::path bags;
+  std::optional<std::filesystem::path> labels;
+  pathology::LabelOptions columns;
+
+  pathology::BagSet load(const Hooks& hooks) const;
+};
+void declare_bags(BagArgs& args, OptionTable& table);
+
+/// What model, and how it is trained.
+struct ModelArgs {
+  std::string model = "abmil";
+  double aem = 0;
+  std::string aem_schedule = "constant";
+  std::string optimiser = "adamw";
+  std::string lr_schedule = "cosine";
+  pathology::MilConfig config;
+
+  /// `seed`: --seed.
+  pathology::MilConfig resolve(int64_t seed) const;
+};
+void declare_model(ModelArgs& args, OptionTable& table);
+
+/// "0.912" or "-" for null.
+std::string metric_text(const nlohmann::json& value);
+/// A table for people: columns padded to the widest cell, the first left-aligned.
+std::string text_table(const std::vector<std::vector<std::string>>& rows);
+/// The metrics of train_run or evaluate_run, one row for each part, with intervals.
+std::string metrics_table(const nlohmann::json& metrics);
+
+}  // namespace attn::app

@@ -1,0 +1,304 @@
+#include "apps/attn-mil/reports.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "apps/attn-mil/model_args.h"
+#include "apps/common/svg.h"
+
+namespace attn::app {
+namespace {
+
+using pathology::BagPrediction;
+using pathology::BagSet;
+
+std::string mean_sd_text(const attn::train::MeanSd& value) {
+  if (!std::isfinite(value.sd)) return format_number(value.mean);
+  return fmt::format("{} ± {}", format_number(value.mean), format_number(value.sd, 2));
+}
+
+// ROC of one class against the rest; ties in score make one step.
+Series roc_of(const std::string& name, const std::vector<BagPrediction>& predictions,
+              size_t positive_class) {
+  std::vector<std::pair<double, bool>> scored;
+  for (const auto& p : predictions)
+    if (p.label >= 0)
+      scored.emplace_back(p.probability.at(positive_class),
+                          p.label == static_cast<int64_t>(positive_class));
+  std::sort(scored.begin(), scored.end(),
+            [](const auto& a, const auto& b) { return a.first > b.first; });
+  const auto positives = static_cast<double>(
+      std::count_if(scored.begin(), scored.end(), [](const auto& s) { return s.second; }));
+  const double negatives = static_cast<double>(scored.size()) - positives;
+  Series curve{.name = name, .x = {0}, .y = {0}};
+  double hits = 0;
+  double alarms = 0;
+  for (size_t i = 0; i < scored.size(); ++i) {
+    (scored[i].second ? hits : alarms) += 1;
+    if (i + 1 < scored.size() && scored[i + 1].first == scored[i].first) continue;
+    curve.x.push_back(alarms / negatives);
+    curve.y.push_back(hits / positives);
+  }
+  return curve;
+}
+
+// One curve for two classes (that of the second), else one for each class.
+std::vector<Series> roc_curves(const std::string& name,
+                               const std::vector<BagPrediction>& predictions, const BagSet& set) {
+  if (set.classes.size() == 2) return {roc_of(name, predictions, 1)};
+  std::vector<Series> curves;
+  for (size_t c = 0; c < set.classes.size(); ++c)
+    curves.push_back(roc_of(name + " " + set.classes[c], predictions, c));
+  return curves;
+}
+
+std::string training_chart(const attn::train::TrainResult& training) {
+  Series loss{.name = "training loss", .x = {}, .y = {}};
+  Series validation{.name = "validation cross-entropy", .x = {}, .y = {}, .dashed = true};
+  for (const auto& epoch : training.history) {
+    loss.x.push_back(static_cast<double>(epoch.epoch + 1));
+    loss.y.push_back(epoch.loss);
+    validation.x.push_back(static_cast<double>(epoch.epoch + 1));
+    validation.y.push_back(-epoch.score);
+  }
+  std::vector<Series> series{loss};
+  if (std::any_of(validation.y.begin(), validation.y.end(),
+                  [](double y) { return std::isfinite(y); }))
+    series.push_back(validation);
+  return line_chart(series, {.title = "Training", .x_label = "epoch", .y_label = "loss"});
+}
+
+std::string confusion_chart(const nlohmann::json& metrics, const BagSet& set,
+                            const std::string& title) {
+  const auto rows = metrics.at("confusion");
+  std::vector<std::vector<double>> values;
+  for (const auto& row : rows) values.push_back(row.get<std::vector<double>>());
+  return matrix_chart(set.classes, set.classes, values,
+                      {.title = title, .x_label = "predicted", .y_label = "true"});
+}
+
+ReportTable metrics_of(const nlohmann::json& metrics) {
+  ReportTable table{.columns = {"part", "bags", "AUC", "accuracy", "balanced accuracy", "F1",
+                                "normalised entropy"},
+                    .rows = {}};
+  for (const char* part : {"train", "validation", "test"}) {
+    if (!metrics.contains(part) || !metrics[part].is_object() || metrics[part].empty()) continue;
+    const auto& of = metrics[part];
+    std::vector<std::string> row{part, std::to_string(of.value("n", int64_t{0}))};
+    for (const char* name : {"auc", "accuracy", "balanced_accuracy", "f1"}) {
+      std::string cell = metric_text(of.value(name, nlohmann::json()));
+      const auto intervals = of.value("intervals", nlohmann::json::object());
+      if (cell != "-" && intervals.contains(name) && intervals[name].is_array() &&
+          intervals[name][0].is_number())
+        cell = format_interval(of[name].get<double>(), intervals[name][0].get<double>(),
+                               intervals[name][1].get<double>());
+      row.push_back(cell);
+    }
+    row.push_back(metric_text(of.value("entropy_normalised", nlohmann::json())));
+    table.rows.push_back(std::move(row));
+  }
+  table.caption =
+      "With 95 % bootstrap intervals. Entropy of the attention over a bag, divided by the "
+      "logarithm of its number of tiles.";
+  return table;
+}
+
+// A point for each slide, in order of entropy, one colour a true class.
+std::string entropy_chart(const BagSet& set, const std::vector<BagPrediction>& predictions,
+                          const std::string& title) {
+  std::vector<const BagPrediction*> order;
+  for (const auto& p : predictions)
+    if (std::isfinite(p.normalised_entropy)) order.push_back(&p);
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return a->normalised_entropy < b->normalised_entropy;
+  });
+  std::vector<Series> series;
+  for (const auto& name : set.classes) series.push_back({.name = name, .x = {}, .y = {}});
+  series.push_back({.name = "", .x = {}, .y = {}});
+  for (size_t i = 0; i < order.size(); ++i) {
+    auto& into =
+        order[i]->label >= 0 ? series[static_cast<size_t>(order[i]->label)] : series.back();
+    into.x.push_back(static_cast<double>(i + 1));
+    into.y.push_back(order[i]->normalised_entropy);
+  }
+  return scatter_chart(series, {.title = title,
+                                .x_label = "slide, by entropy",
+                                .y_label = "normalised attention entropy",
+                                .y_range = std::pair{0.0, 1.0}});
+}
+
+ReportTable prediction_table(const BagSet& set, const std::vector<BagPrediction>& predictions,
+                             const std::vector<std::string>& part) {
+  ReportTable table{.columns = {"slide", "part", "true", "predicted", "probability", "tiles",
+                                "attention entropy", "normalised"},
+                    .rows = {}};
+  for (size_t i = 0; i < predictions.size(); ++i) {
+    const auto& p = predictions[i];
+    table.rows.push_back({set.bags[static_cast<size_t>(p.bag)].id, i < part.size() ? part[i] : "",
+                          p.label >= 0 ? set.classes[static_cast<size_t>(p.label)] : "",
+                          set.classes[static_cast<size_t>(p.predicted)],
+                          format_number(p.probability[static_cast<size_t>(p.predicted)]),
+                          std::to_string(p.instances), format_number(p.entropy),
+                          format_number(p.normalised_entropy)});
+  }
+  return table;
+}
+
+void add_settings(Report& report, const Context& context) {
+  ReportSection inside;
+  inside.preformatted(context.command);
+  inside.preformatted(resolved(context.options).dump(2));
+  inside.preformatted(context.version().dump(2));
+  report.details("Settings and versions", inside);
+}
+
+void add_cv(Report& report, const std::vector<CvEntry>& cv, const BagSet& set) {
+  if (cv.empty()) return;
+  auto rows = cv_rows(cv);
+  ReportTable table{.columns = rows.front(), .rows = {rows.begin() + 1, rows.end()}};
+  table.caption =
+      "Mean ± sd over the repeats; every slide is tested once in each repeat, by a model that has "
+      "not seen its patient. Entropy is normalised and of test slides.";
+  report.heading("Cross-validation").table(table);
+  std::vector<Series> curves;
+  ReportSection entropy;
+  for (const auto& entry : cv) {
+    const std::string name = entry.aem > 0 ? fmt::format("AEM {}", entry.aem) : "without AEM";
+    for (auto& curve : roc_curves(name, entry.result.repeats.front().predictions, set))
+      curves.push_back(std::move(curve));
+  }
+  report.chart(roc_chart(curves, {.title = "ROC, test slides of the first repeat",
+                                  .x_label = "false positive rate",
+                                  .y_label = "true positive rate"}));
+  std::vector<ReportSection> side_by_side;
+  for (const auto& entry : cv) {
+    ReportSection part;
+    part.chart(entropy_chart(set, entry.result.repeats.front().predictions,
+                             entry.aem > 0 ? fmt::format("Attention entropy with AEM {}", entry.aem)
+                                           : "Attention entropy without AEM"));
+    side_by_side.push_back(std::move(part));
+  }
+  report.columns(side_by_side);
+}
+
+void add_model(Report& report, const pathology::TrainRunResult& run, const BagSet& set) {
+  report.heading("The model").table(metrics_of(run.metrics));
+  std::vector<ReportSection> charts(1);
+  charts[0].chart(training_chart(run.training));
+  for (const char* part : {"test", "validation"}) {
+    if (!run.metrics.contains(part) || !run.metrics[part].is_object() ||
+        !run.metrics[part].contains("confusion"))
+      continue;
+    charts.emplace_back().chart(
+        confusion_chart(run.metrics[part], set, fmt::format("Confusion, {} bags", part)));
+    break;
+  }
+  report.columns(charts);
+}
+
+}  // namespace
+
+std::vector<std::vector<std::string>> cv_rows(const std::vector<CvEntry>& cv) {
+  std::vector<std::vector<std::string>> rows{
+      {"AEM weight", "AUC", "accuracy", "balanced accuracy", "F1", "attention entropy"}};
+  for (const auto& entry : cv) {
+    const auto& r = entry.result;
+    rows.push_back({fmt::format("{}", entry.aem), mean_sd_text(r.auc), mean_sd_text(r.accuracy),
+                    mean_sd_text(r.balanced_accuracy), mean_sd_text(r.f1),
+                    mean_sd_text(r.entropy)});
+  }
+  return rows;
+}
+
+Report training_report(const pathology::TrainRunResult& run, const BagSet& set,
+                       const Context& context) {
+  Report report("attn-mil: training run",
+                fmt::format("{} bags, classes {}", set.size(), fmt::join(set.classes, ", ")));
+  add_model(report, run, set);
+  std::vector<BagPrediction> test;
+  for (size_t i = 0; i < run.predictions.size(); ++i)
+    if (run.part[i] == "test") test.push_back(run.predictions[i]);
+  if (!test.empty())
+    report.chart(roc_chart(roc_curves("test", test, set), {.title = "ROC, test bags",
+                                                           .x_label = "false positive rate",
+                                                           .y_label = "true positive rate"}));
+  report.chart(entropy_chart(set, run.predictions, "Attention entropy"));
+  ReportSection table;
+  table.table(prediction_table(set, run.predictions, run.part));
+  report.details("Every bag", table);
+  add_settings(report, context);
+  return report;
+}
+
+Report chain_report(const std::vector<CvEntry>& cv, const pathology::TrainRunResult& run,
+                    const BagSet& set, const std::vector<SlidePictures>& pictures,
+                    const std::vector<std::pair<std::string, std::string>>& failures,
+                    const Context& context) {
+  Report report("attn-mil: slides to diagnoses",
+                fmt::format("{} slides, classes {}", set.size(), fmt::join(set.classes, ", ")));
+  report.note("For research. Not for diagnosis.");
+  add_cv(report, cv, set);
+  add_model(report, run, set);
+  if (!pictures.empty()) {
+    report.heading("Where the model looks");
+    report.paragraph(
+        "Colour is the percentile of a tile's attention among the tiles of its slide; below each "
+        "map, the tiles of highest attention.");
+    for (const auto& one : pictures) {
+      report.heading(one.slide, 3).paragraph(one.caption);
+      report.picture_file(one.overlay, "attention over " + one.slide)
+          .picture_file(one.top_tiles, "tiles of highest attention");
+    }
+  }
+  ReportSection table;
+  table.table(prediction_table(set, run.predictions, run.part));
+  report.heading("Every slide")
+      .details("Predictions of the final model and attention entropy of each slide", table);
+  if (!failures.empty()) {
+    ReportTable failed{.columns = {"slide", "reason"}, .rows = {}};
+    for (const auto& [slide, reason] : failures) failed.rows.push_back({slide, reason});
+    report.heading("Slides that failed").table(failed);
+  }
+  add_settings(report, context);
+  return report;
+}
+
+std::vector<BagEntropy> entropies_of(const BagSet& set,
+                                     const std::vector<BagPrediction>& predictions) {
+  std::vector<BagEntropy> out;
+  for (const auto& p : predictions)
+    out.push_back(
+        {set.bags[static_cast<size_t>(p.bag)].id, p.instances, p.entropy, p.normalised_entropy});
+  return out;
+}
+
+void write_attention_report(const std::filesystem::path& path, const std::string& model,
+                            const std::vector<BagEntropy>& bags) {
+  Report report(
+      "Attention entropy",
+      fmt::format("model {}, one attention layer with one head, {} bags", model, bags.size()));
+  std::vector<double> normalised;
+  ReportTable table{.columns = {"bag", "instances", "entropy (nats)", "normalised"}, .rows = {}};
+  for (const auto& bag : bags) {
+    normalised.push_back(bag.normalised);
+    table.rows.push_back({bag.bag, std::to_string(bag.instances), format_number(bag.entropy),
+                          format_number(bag.normalised)});
+  }
+  const auto summary = attn::train::mean_sd(normalised);
+  report.key_values({{"mean normalised entropy", format_number(summary.mean)},
+                     {"sd over bags", format_number(summary.sd)}});
+  report.paragraph(
+      "Entropy H = -sum a ln a of the attention a over a bag's instances; normalised: divided by "
+      "ln N. 0: all on one instance; 1: spread evenly.");
+  report.chart(histogram(
+      normalised,
+      {.title = "Layer 1, head 1", .x_label = "normalised attention entropy", .y_label = "bags"}));
+  report.table(table);
+  report.write(path);
+}
+
+}  // namespace attn::app

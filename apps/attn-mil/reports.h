@@ -1,0 +1,55 @@
+// The pages attn-mil writes.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/common/app.h"
+#include "apps/common/report.h"
+#include "pathology/mil/cross_validation.h"
+#include "pathology/mil/mil_run.h"
+
+namespace attn::app {
+
+/// One picture pair of a slide for the page.
+struct SlidePictures {
+  std::string slide;
+  std::string caption;
+  std::filesystem::path overlay, top_tiles;
+};
+
+/// One cross-validation, by the weight of the entropy term.
+struct CvEntry {
+  double aem = 0;
+  pathology::CrossValidationResult result;
+};
+
+/// report.html of a training run: metrics, ROC, training curves, attention entropy, settings.
+Report training_report(const pathology::TrainRunResult& run, const pathology::BagSet& set,
+                       const Context& context);
+
+/// report.html of the whole chain: the table with and without AEM, ROC, training curves, attention
+/// entropy per slide, heat maps and top tiles, failures, settings.
+Report chain_report(const std::vector<CvEntry>& cv, const pathology::TrainRunResult& run,
+                    const pathology::BagSet& set, const std::vector<SlidePictures>& pictures,
+                    const std::vector<std::pair<std::string, std::string>>& failures,
+                    const Context& context);
+
+/// What --attention-report writes: entropy of the one attention layer over each bag.
+struct BagEntropy {
+  std::string bag;
+  int64_t instances = 0;
+  double entropy = 0, normalised = 0;
+};
+std::vector<BagEntropy> entropies_of(const pathology::BagSet& set,
+                                     const std::vector<pathology::BagPrediction>& predictions);
+void write_attention_report(const std::filesystem::path& path, const std::string& model,
+                            const std::vector<BagEntropy>& bags);
+
+/// Rows of the comparison table: AEM weight, then mean +- sd over repeats of each measure.
+std::vector<std::vector<std::string>> cv_rows(const std::vector<CvEntry>& cv);
+
+}  // namespace attn::app

@@ -1,0 +1,63 @@
+// The batch stages that single verbs and the whole chain share.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "apps/attn-mil/reports.h"
+#include "apps/attn-mil/slide_args.h"
+#include "apps/common/batch.h"
+#include "pathology/heatmap/heatmap.h"
+#include "pathology/mil/mil_model_file.h"
+#include "pathology/mil/predict.h"
+
+namespace attn::app {
+
+/// Tiles of every slide: OUT/patches/ID.h5, OUT/previews/ID.jpg and OUT/tiles.csv, a row for each
+/// slide with tiles.
+BatchResult tile_stage(const SlideArgs& args, const std::vector<pathology::SlideItem>& slides,
+                       const pathology::TissueOptions& tissue, const pathology::TileOptions& tile,
+                       const std::filesystem::path& out, const Context& context);
+
+/// Features of every tile file: OUT/ID.h5. `slides`: folder to find the slides in; empty: where the
+/// tile files say.
+BatchResult features_stage(const std::vector<std::filesystem::path>& tile_files,
+                           const std::string& encoder, const std::filesystem::path& slides,
+                           const std::filesystem::path& out, const Context& context);
+
+/// What a trained model is asked about.
+struct PredictInputs {
+  const SlideArgs& slides;         ///< slides, or feature files, folders of them, CSV bags
+  std::filesystem::path features;  ///< where slides' features are kept; empty: nowhere
+  std::filesystem::path folder;    ///< for failures.csv
+};
+struct PredictOutcome {
+  BatchResult batch;
+  pathology::BagSet set;  ///< ids of what was predicted; the features are not kept
+  std::vector<pathology::BagPrediction> predictions;
+};
+PredictOutcome predict_stage(const pathology::MilModelFile& model,
+                             const std::filesystem::path& model_file, const PredictInputs& inputs,
+                             const Context& context);
+
+/// Which slides to draw, and how.
+struct HeatmapInputs {
+  const SlideArgs& args;
+  std::vector<pathology::SlideItem> slides;
+  std::filesystem::path features;  ///< where slides' features are kept; empty: nowhere
+  std::filesystem::path out;       ///< X.png for one slide, else a folder for ID.png
+  pathology::HeatmapOptions heatmap;
+  pathology::TopTilesOptions top;
+};
+struct HeatmapOutcome {
+  BatchResult batch;
+  std::vector<BagEntropy> entropies;  ///< of the slides drawn now
+};
+/// OUT/ID.png, ID-top-tiles.png, ID.geojson and, written last, ID.json with the prediction and what
+/// determined it.
+HeatmapOutcome heatmap_stage(const pathology::MilModelFile& model,
+                             const std::filesystem::path& model_file, const HeatmapInputs& inputs,
+                             const Context& context);
+
+}  // namespace attn::app

@@ -1,0 +1,28 @@
+// Inputs of `predict` that are bags already.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "attn/hooks.h"
+#include "pathology/mil/bag.h"
+
+namespace pathology {
+
+/// Whether `path` is features rather than slides: an .h5 file, a folder (or its h5_files/ or
+/// features/) with .h5 files, or a CSV with a column `bag`. Throws attn::Error when it does not
+/// exist.
+bool holds_bags(const std::filesystem::path& path);
+
+/// One bag file: an .h5 with one bag, or a CSV with many.
+struct BagInput {
+  std::string id;
+  std::filesystem::path path;
+};
+/// The bag files that `path` names, sorted by name.
+std::vector<BagInput> list_bags(const std::filesystem::path& path);
+/// Reads one. Throws attn::Error when it is damaged or holds no instances.
+BagSet read_one_bag(const BagInput& input, const attn::Hooks& hooks);
+
+}  // namespace pathology

@@ -1,0 +1,46 @@
+// From a slide to its features exactly as a model was trained, by what the model file carries.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "attn/hooks.h"
+#include "pathology/slide/encoder.h"
+#include "pathology/slide/features.h"
+#include "pathology/slide/slide.h"
+#include "pathology/slide/tiles.h"
+#include "pathology/slide/tissue.h"
+
+namespace pathology {
+
+/// How slides become bags.
+struct SlidePipeline {
+  TissueOptions tissue;
+  TileOptions tile;
+  std::unique_ptr<Encoder> encoder;
+};
+
+/// The pipeline that `preprocessing` (MilModelFile::preprocessing) describes. `where` names the
+/// model in messages. Throws attn::Error when the model was trained on features of another program,
+/// so that only features can be given to it.
+SlidePipeline pipeline_from(const nlohmann::json& preprocessing, const std::string& where);
+
+/// Tissue, tiles and features of one slide, nothing written. Throws attn::Error when the slide
+/// cannot be read or shows no tissue.
+Features slide_features(const Slide& slide, const SlidePipeline& pipeline, int threads,
+                        const attn::Hooks& hooks);
+
+/// The tile files (.h5) of `input`: itself, or those of the folder or of its patches/ subfolder,
+/// sorted by name. Throws attn::Error when there are none.
+std::vector<std::filesystem::path> find_tile_files(const std::filesystem::path& input);
+
+/// Opens the slide that a tile file was made from: at the path it recorded, or by name in the
+/// folder `slides` where that is not empty. Throws attn::Error when it is not there, or has changed
+/// since the tiles were cut.
+Slide open_slide_of(const std::filesystem::path& tile_file, const Tiles& tiles,
+                    const std::filesystem::path& slides);
+
+}  // namespace pathology
