@@ -21,16 +21,17 @@ double percentile(const Histogram& counts, int64_t total, double share) {
 Histogram histogram(const cv::Mat& plane) {
   // Four interleaved tables: neighbouring equal pixels would wait for one another's counter.
   std::array<std::array<uint32_t, 256>, 4> parts{};
+  const int width = plane.cols;
   for (int y = 0; y < plane.rows; ++y) {
     const uint8_t* row = plane.ptr<uint8_t>(y);
     int x = 0;
-    for (; x + 4 <= plane.cols; x += 4) {
+    for (; x + 4 <= width; x += 4) {
       ++parts[0][row[x]];
       ++parts[1][row[x + 1]];
       ++parts[2][row[x + 2]];
       ++parts[3][row[x + 3]];
     }
-    for (; x < plane.cols; ++x) ++parts[0][row[x]];
+    for (; x < width; ++x) ++parts[0][row[x]];
   }
   Histogram counts{};
   for (std::size_t bin = 0; bin < counts.size(); ++bin)

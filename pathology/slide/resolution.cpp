@@ -21,6 +21,15 @@ std::optional<double> leading_number(std::string_view text) {
   return value;
 }
 
+/// Four significant digits, for messages.
+std::string rounded(double value) {
+  std::array<char, 32> text{};
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 4)
+          .ptr;
+  return {text.data(), end};
+}
+
 /// What follows `key` in `text`, blanks and one '=' skipped; nullopt where `key` is absent.
 std::optional<std::string_view> after(std::string_view text, std::string_view key) {
   const std::size_t at = text.find(key);
@@ -84,7 +93,7 @@ class Finder {
     const auto y = number(name_y);
     if (!x && !y) return;
     consider({name_x, x.value_or(y.value_or(0)), y.value_or(x.value_or(0)),
-              number_text(x.value_or(y.value_or(0))) + " um per pixel"});
+              rounded(x.value_or(y.value_or(0))) + " um per pixel"});
   }
 
   /// `microns_per_unit` / value, the value being px per unit.
@@ -94,8 +103,7 @@ class Finder {
     const auto y = number(name_y);
     if (!x || !y || *x <= 0 || *y <= 0) return;
     consider({name_x, microns_per_unit / *x, microns_per_unit / *y,
-              number_text(*x) + " " + unit + " (" + number_text(microns_per_unit / *x) +
-                  " um per pixel)"});
+              rounded(*x) + " " + unit + " (" + rounded(microns_per_unit / *x) + " um per pixel)"});
   }
 
   void philips() {  // "0.000227" "0.000227": row and column spacing in mm
@@ -113,8 +121,7 @@ class Finder {
     if (!text) return;
     if (const auto rest = after(*text, "MPP")) {
       if (const auto value = leading_number(*rest))
-        consider(
-            {"openslide.comment (MPP)", *value, *value, number_text(*value) + " um per pixel"});
+        consider({"openslide.comment (MPP)", *value, *value, rounded(*value) + " um per pixel"});
     }
     ome_xml(*text);
     const bool microns = text->find("unit=micron") != std::string::npos ||
@@ -142,7 +149,7 @@ class Finder {
     }
     if (size_x && size_y)
       consider({"openslide.comment (OME PhysicalSizeX)", *size_x * factor, *size_y * factor,
-                number_text(*size_x * factor) + " um per pixel"});
+                rounded(*size_x * factor) + " um per pixel"});
   }
 
   void tiff_tags() {
@@ -154,7 +161,7 @@ class Finder {
   void explain() {
     if (result_.problem.empty()) result_.problem = "it states no resolution";
     if (const auto power = number("openslide.objective-power"))
-      result_.problem += " (an objective of " + number_text(*power) +
+      result_.problem += " (an objective of " + rounded(*power) +
                          "x is stated, which does not fix the pixel size)";
   }
 

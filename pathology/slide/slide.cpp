@@ -2,6 +2,7 @@
 
 #include <openslide.h>
 #include <sys/stat.h>
+#include <tiffio.h>
 
 #include <algorithm>
 #include <cmath>
@@ -211,9 +212,20 @@ std::shared_ptr<Slide::Source> open_flat(const fs::path& path, std::optional<dou
       std::string(attn::io::describe(kind)) + "; it may be cut off or of another type");
 }
 
+/// libtiff prints warnings of its own through OpenSlide unless its process-wide handlers are taken
+/// away.
+void silence_libtiff() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    TIFFSetErrorHandler(nullptr);
+    TIFFSetWarningHandler(nullptr);
+  });
+}
+
 }  // namespace
 
 Slide Slide::open(const fs::path& path, std::optional<double> mpp_override, const std::string& id) {
+  silence_libtiff();
   const SlideFile file = stat_file(path);
   const fs::path absolute = fs::absolute(path).lexically_normal();
   if (!std::ifstream(absolute))

@@ -41,12 +41,13 @@ class StainTable {
   void separate(const cv::Mat& rgb, std::array<cv::Mat, 3>& stains) const {
     for (cv::Mat& stain : stains) stain.create(rgb.size(), CV_8UC1);
     constexpr auto kOffset = static_cast<int32_t>(kDensityZeroBin * 64 + 32);  // half a bin rounds
+    const int width = rgb.cols;
     for (int y = 0; y < rgb.rows; ++y) {
       const uint8_t* from = rgb.ptr<uint8_t>(y);
       uint8_t* h = stains[0].ptr<uint8_t>(y);
       uint8_t* e = stains[1].ptr<uint8_t>(y);
       uint8_t* r = stains[2].ptr<uint8_t>(y);
-      for (int x = 0; x < rgb.cols; ++x, from += 3) {
+      for (int x = 0; x < width; ++x, from += 3) {
         const int32_t* red = table_[0][from[0]].data();
         const int32_t* green = table_[1][from[1]].data();
         const int32_t* blue = table_[2][from[2]].data();
@@ -86,10 +87,11 @@ Planes split_planes(const cv::Mat& rgb) {
 /// all hues or grey.
 void put_hue(FeatureSink& sink, const cv::Mat& hue, const cv::Mat& saturation) {
   std::array<int64_t, 180> weights{};
+  const int width = hue.cols;
   for (int y = 0; y < hue.rows; ++y) {
     const uint8_t* h = hue.ptr<uint8_t>(y);
     const uint8_t* s = saturation.ptr<uint8_t>(y);
-    for (int x = 0; x < hue.cols; ++x) weights[h[x]] += s[x];
+    for (int x = 0; x < width; ++x) weights[h[x]] += s[x];
   }
   double cosine = 0, sine = 0, total = 0;
   for (std::size_t bin = 0; bin < weights.size(); ++bin) {
@@ -110,12 +112,13 @@ void put_shares(FeatureSink& sink, const Planes& planes) {
   constexpr auto kStained = static_cast<int>(kDensityZeroBin + 0.15 / kDensityPerBin);
   int64_t background = 0, dark = 0, haematoxylin = 0, eosin = 0;
   const cv::Mat& first = planes.rgb[0];
+  const int width = first.cols;
   for (int y = 0; y < first.rows; ++y) {
     const uint8_t* s = planes.hsv[1].ptr<uint8_t>(y);
     const uint8_t* v = planes.hsv[2].ptr<uint8_t>(y);
     const uint8_t* h = planes.stain[0].ptr<uint8_t>(y);
     const uint8_t* e = planes.stain[1].ptr<uint8_t>(y);
-    for (int x = 0; x < first.cols; ++x) {
+    for (int x = 0; x < width; ++x) {
       background += static_cast<int>(s[x] < 20) & static_cast<int>(v[x] > 200);
       dark += static_cast<int>(v[x] < 60);
       haematoxylin += static_cast<int>(h[x] > kStained) & static_cast<int>(h[x] >= e[x]);

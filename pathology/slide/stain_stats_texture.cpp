@@ -20,12 +20,13 @@ void put_gradients(FeatureSink& sink, const cv::Mat& plane) {
   cv::Sobel(plane, dx, CV_16S, 1, 0);
   cv::Sobel(plane, dy, CV_16S, 0, 1);
   cv::Mat magnitude(plane.size(), CV_8UC1);
+  const int width = plane.cols;
   for (int y = 0; y < plane.rows; ++y) {
     const int16_t* a = dx.ptr<int16_t>(y);
     const int16_t* b = dy.ptr<int16_t>(y);
     uint8_t* m = magnitude.ptr<uint8_t>(y);
     // At most (1020 + 1020) / 8 = 255.
-    for (int x = 0; x < plane.cols; ++x)
+    for (int x = 0; x < width; ++x)
       m[x] = static_cast<uint8_t>((std::abs(a[x]) + std::abs(b[x])) >> 3);
   }
   const HistogramStats edges = statistics(histogram(magnitude));
@@ -38,7 +39,7 @@ void put_gradients(FeatureSink& sink, const cv::Mat& plane) {
     const int16_t* row = laplacian.ptr<int16_t>(y);
     int32_t row_absolute = 0, row_sum = 0;
     int64_t row_square = 0;
-    for (int x = 0; x < plane.cols; ++x) {
+    for (int x = 0; x < width; ++x) {
       row_absolute += std::abs(row[x]);
       row_sum += row[x];
       row_square += static_cast<int32_t>(row[x]) * row[x];
@@ -80,12 +81,14 @@ std::array<uint8_t, 256> make_pattern_table() {
 void put_patterns(FeatureSink& sink, const cv::Mat& plane) {
   static const std::array<uint8_t, 256> kTable = make_pattern_table();
   cv::Mat codes(plane.rows - 2, plane.cols - 2, CV_8UC1);
+  const int width =
+      codes.cols;  // a local: stores of uint8_t may alias a member, which forbids SIMD
   for (int y = 0; y < codes.rows; ++y) {
     const uint8_t* up = plane.ptr<uint8_t>(y);
     const uint8_t* mid = plane.ptr<uint8_t>(y + 1);
     const uint8_t* low = plane.ptr<uint8_t>(y + 2);
     uint8_t* code = codes.ptr<uint8_t>(y);
-    for (int x = 0; x < codes.cols; ++x) {
+    for (int x = 0; x < width; ++x) {
       const uint8_t c = mid[x + 1];
       const auto bit = [c](uint8_t neighbour, int place) {
         return static_cast<uint8_t>(static_cast<uint8_t>(neighbour >= c) << place);
@@ -102,25 +105,30 @@ void put_patterns(FeatureSink& sink, const cv::Mat& plane) {
     sink.put(static_cast<double>(count) / static_cast<double>(codes.total()));
 }
 
+/// Counts of pairs (8 a + b) of grey levels `dx` to the right and `dy` below one another.
+Histogram count_pairs(const cv::Mat& plane, int dx, int dy) {
+  cv::Mat pairs(plane.rows - dy, plane.cols - dx, CV_8UC1);
+  const int width = pairs.cols;
+  for (int y = 0; y < pairs.rows; ++y) {
+    const uint8_t* a = plane.ptr<uint8_t>(y);
+    const uint8_t* b = plane.ptr<uint8_t>(y + dy) + dx;
+    uint8_t* pair = pairs.ptr<uint8_t>(y);
+    for (int x = 0; x < width; ++x) pair[x] = static_cast<uint8_t>((a[x] >> 5 << 3) | b[x] >> 5);
+  }
+  return histogram(pairs);
+}
+
 /// Haralick's contrast, homogeneity, energy and correlation over pairs 1 um apart, to the right and
 /// below, both ways.
 void put_cooccurrence(FeatureSink& sink, const cv::Mat& plane, double mpp) {
   const int distance = std::clamp(static_cast<int>(std::lround(1 / mpp)), 1, 4);
-  std::array<std::array<uint32_t, 256>, 2> pairs{};  // index 16 a + b
-  for (int y = 0; y < plane.rows - distance; ++y) {
-    const uint8_t* row = plane.ptr<uint8_t>(y);
-    const uint8_t* below = plane.ptr<uint8_t>(y + distance);
-    for (int x = 0; x < plane.cols - distance; ++x) {
-      const unsigned grey = static_cast<unsigned>(row[x] >> 5) << 4;
-      ++pairs[0][grey | row[x + distance] >> 5];
-      ++pairs[1][grey | below[x] >> 5];
-    }
-  }
+  const std::array<Histogram, 2> pairs = {count_pairs(plane, distance, 0),
+                                          count_pairs(plane, 0, distance)};
   std::array<std::array<double, kGreys>, kGreys> joint{};
   double total = 0;
   for (unsigned a = 0; a < kGreys; ++a)
     for (unsigned b = 0; b < kGreys; ++b) {
-      const double both = static_cast<double>(pairs[0][a << 4 | b]) + pairs[1][a << 4 | b];
+      const double both = static_cast<double>(pairs[0][a << 3 | b] + pairs[1][a << 3 | b]);
       joint[a][b] += both;
       joint[b][a] += both;
       total += 2 * both;
