@@ -324,11 +324,12 @@ std::string read_file(const fs::path& path, std::size_t max_bytes) {
 
 void make_directories(const fs::path& path) {
   std::error_code error;
-  fs::create_directories(path, error);
-  if (error) throw system_error("make", path, error.value());
-  if (!fs::is_directory(path, error))
+  const fs::file_status status = fs::status(path, error);
+  if (fs::exists(status) && !fs::is_directory(status))
     throw Error("cannot make the folder " + path.string() +
                 ": a file of that name is there; choose another name");
+  fs::create_directories(path, error);
+  if (error) throw system_error("make", path, error.value());
 }
 
 }  // namespace attn::io
