@@ -15,8 +15,8 @@ namespace attn::core::HWY_NAMESPACE {
 
 inline constexpr int kBackwardKeys = 64;
 
-/// A block of queries in scratch: Q and dO transposed (scores, dP) and by rows (dK, dV), two tiles, dQ, and per row LSE in two
-/// parts, dH and C.
+/// A block of queries in scratch: Q and dO transposed (scores, dP) and by rows (dK, dV), two tiles,
+/// dQ, and per row LSE in two parts, dH and C.
 template <class T>
 struct BackwardState {
   T *qt, *dot, *q, *dout, *tile, *dtile, *dq, *lse, *tail, *dentropy, *c;
@@ -24,37 +24,30 @@ struct BackwardState {
   bool started[kPanels] = {};
 };
 
-template <class T>
-HWY_INLINE T dot(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, int64_t n) {
-  const Tag<T> d;
-  auto sum = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + kLanes<T> <= n; i += kLanes<T>) sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
-  T total = hn::GetLane(hn::SumOfLanes(d, sum));
-  for (; i < n; ++i) total += a[i] * b[i];
-  return total;
-}
-
 /// to(r, :) = factor * from(r, :), zero for rows <= r < padded_rows.
 template <class T>
-HWY_INLINE void pack_rows(const T* HWY_RESTRICT from, int64_t stride, int rows, int64_t columns, T factor,
-                          T* HWY_RESTRICT to, int64_t ld, int padded_rows) {
+HWY_INLINE void pack_rows(const T* HWY_RESTRICT from, int64_t stride, int rows, int64_t columns,
+                          T factor, T* HWY_RESTRICT to, int64_t ld, int padded_rows) {
   const Tag<T> d;
   const auto f = hn::Set(d, factor);
   for (int r = 0; r < rows; ++r, from += stride, to += ld) {
     int64_t c = 0;
-    for (; c + kLanes<T> <= columns; c += kLanes<T>) hn::Store(hn::Mul(f, hn::LoadU(d, from + c)), d, to + c);
+    for (; c + kLanes<T> <= columns; c += kLanes<T>)
+      hn::Store(hn::Mul(f, hn::LoadU(d, from + c)), d, to + c);
     for (; c < columns; ++c) to[c] = factor * from[c];
   }
   std::fill_n(to, ld * (padded_rows - rows), T(0));
 }
 
-/// LSE, dH and C = dO.O + dH H - dLSE of each row; rows without keys and padding get an LSE so high that every p is 0.
+/// LSE, dH and C = dO.O + dH H - dLSE of each row; rows without keys and padding get an LSE so high
+/// that every p is 0.
 template <class T>
 HWY_INLINE void prepare_rows(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
-                             const AttentionGradient<T>& gradient, const QueryBlock& block, BackwardState<T>& state) {
+                             const AttentionGradient<T>& gradient, const QueryBlock& block,
+                             BackwardState<T>& state) {
   const int64_t row0 = (block.batch * in.heads + block.head) * in.nq + block.first;
-  const T* out = saved.out.data + block.batch * saved.out.batch + block.head * saved.out.head + block.first * saved.out.row;
+  const T* out = saved.out.data + block.batch * saved.out.batch + block.head * saved.out.head +
+                 block.first * saved.out.row;
   for (int r = 0; r < block.panels * kLanes<T>; ++r) {
     const bool alive = r < block.rows && saved.lse[row0 + r] != -std::numeric_limits<T>::infinity();
     state.lse[r] = alive ? saved.lse[row0 + r] : std::numeric_limits<T>::max();
@@ -62,7 +55,8 @@ HWY_INLINE void prepare_rows(const AttentionInput<T>& in, const AttentionOutput<
     state.dentropy[r] = alive && gradient.dentropy != nullptr ? gradient.dentropy[row0 + r] : T(0);
     T c = 0;
     if (alive) {
-      if (gradient.dout.data != nullptr) c = dot(state.dout + r * state.ldo, out + r * saved.out.row, in.dv);
+      if (gradient.dout.data != nullptr)
+        c = dot_product(state.dout + r * state.ldo, out + r * saved.out.row, in.dv);
       c += state.dentropy[r] * saved.entropy[row0 + r];
       if (gradient.dlse != nullptr) c -= gradient.dlse[row0 + r];
     }
@@ -72,8 +66,8 @@ HWY_INLINE void prepare_rows(const AttentionInput<T>& in, const AttentionOutput<
 
 /// tile: scores -> p;  dtile: dP -> dS = p (dP - dH log p - C).
 template <class T>
-HWY_INLINE void gradient_panel(T* HWY_RESTRICT tile, T* HWY_RESTRICT dtile, int keys, const BackwardState<T>& state,
-                               int p) {
+HWY_INLINE void gradient_panel(T* HWY_RESTRICT tile, T* HWY_RESTRICT dtile, int keys,
+                               const BackwardState<T>& state, int p) {
   const Tag<T> d;
   constexpr int kN = kLanes<T>;
   const auto lse = hn::Load(d, state.lse + p * kN), tail = hn::Load(d, state.tail + p * kN);
@@ -89,24 +83,27 @@ HWY_INLINE void gradient_panel(T* HWY_RESTRICT tile, T* HWY_RESTRICT dtile, int 
 }
 
 template <class T>
-HWY_INLINE void add_bias_gradient(const AttentionGradient<T>& gradient, const QueryBlock& block, int64_t key0,
-                                  const Visible& visible, const BackwardState<T>& state) {
+HWY_INLINE void add_bias_gradient(const AttentionGradient<T>& gradient, const QueryBlock& block,
+                                  int64_t key0, const Visible& visible,
+                                  const BackwardState<T>& state) {
   const BiasView<T>& to = gradient.dbias;
   T* base = to.data + block.batch * to.batch + block.head * to.head + key0 * to.column;
   for (int p = 0; p < block.panels; ++p) {
     const int rows = std::min(kLanes<T>, block.rows - p * kLanes<T>);
-    T* first = base + (block.first + p * kLanes<T>) * to.row;
+    T* first = base + (block.first + p * kLanes<T>)*to.row;
     const T* ds = state.dtile + p * state.panel;
     for (int r = 0; r < rows; ++r) {
-      for (int j = 0; j < visible.seen[p]; ++j) first[r * to.row + j * to.column] += ds[j * kLanes<T> + r];
+      for (int j = 0; j < visible.seen[p]; ++j)
+        first[r * to.row + j * to.column] += ds[j * kLanes<T> + r];
     }
   }
 }
 
 /// out(j, :) += sum over queries of tile(j, i) b(i, :), for the keys of a block.
 template <class T>
-HWY_INLINE void add_to_keys(const QueryBlock& block, const Visible& visible, const T* tile, int64_t panel, const T* b,
-                            int64_t ldb, T* out, int64_t ldo, int64_t columns) {
+HWY_INLINE void add_to_keys(const QueryBlock& block, const Visible& visible, const T* tile,
+                            int64_t panel, const T* b, int64_t ldb, T* out, int64_t ldo,
+                            int64_t columns) {
   Product<T> product_of;
   product_of.panel = panel;
   product_of.depth = kLanes<T>;
@@ -126,23 +123,28 @@ HWY_INLINE void add_to_keys(const QueryBlock& block, const Visible& visible, con
 }
 
 template <class T>
-HWY_NOINLINE void backward_key_block(const AttentionInput<T>& in, const AttentionGradient<T>& gradient,
-                                     const QueryBlock& block, int64_t key0, int keys, const View<T>& dk, const View<T>& dv,
+HWY_NOINLINE void backward_key_block(const AttentionInput<T>& in,
+                                     const AttentionGradient<T>& gradient, const QueryBlock& block,
+                                     int64_t key0, int keys, const View<T>& dk, const View<T>& dv,
                                      BackwardState<T>& state) {
   constexpr int kN = kLanes<T>;
   const Visible visible = visible_keys(in, block, key0, keys);
   finished_scores<T>(in, block, key0, keys, visible, state.qt, state.tile, state.panel, nullptr);
   const T* v = in.v.data + block.batch * in.v.batch + block.head * in.v.head + key0 * in.v.row;
-  score_tile<T>(keys, block.panels, visible.seen, in.dv, v, in.v.row, state.dot, state.dtile, state.panel, nullptr);
+  score_tile<T>(keys, block.panels, visible.seen, in.dv, v, in.v.row, state.dot, state.dtile,
+                state.panel, nullptr);
   for (int p = 0; p < block.panels; ++p) {
-    gradient_panel(state.tile + p * state.panel, state.dtile + p * state.panel, visible.seen[p], state, p);
+    gradient_panel(state.tile + p * state.panel, state.dtile + p * state.panel, visible.seen[p],
+                   state, p);
   }
   if (gradient.dbias.data != nullptr) add_bias_gradient(gradient, block, key0, visible, state);
   if (dv.data != nullptr) {
-    add_to_keys(block, visible, state.tile, state.panel, state.dout, state.ldo, dv.data + key0 * dv.row, dv.row, in.dv);
+    add_to_keys(block, visible, state.tile, state.panel, state.dout, state.ldo,
+                dv.data + key0 * dv.row, dv.row, in.dv);
   }
   if (dk.data != nullptr) {
-    add_to_keys(block, visible, state.dtile, state.panel, state.q, state.ldq, dk.data + key0 * dk.row, dk.row, in.d);
+    add_to_keys(block, visible, state.dtile, state.panel, state.q, state.ldq,
+                dk.data + key0 * dk.row, dk.row, in.d);
   }
   if (gradient.dq.data == nullptr) return;
   Product<T> dq;
@@ -167,15 +169,18 @@ HWY_NOINLINE void backward_key_block(const AttentionInput<T>& in, const Attentio
 }
 
 template <class T>
-HWY_INLINE void write_query_gradient(const AttentionInput<T>& in, const AttentionGradient<T>& gradient,
-                                     const QueryBlock& block, const BackwardState<T>& state) {
+HWY_INLINE void write_query_gradient(const AttentionInput<T>& in,
+                                     const AttentionGradient<T>& gradient, const QueryBlock& block,
+                                     const BackwardState<T>& state) {
   constexpr int kN = kLanes<T>;
-  T* to = gradient.dq.data + block.batch * gradient.dq.batch + block.head * gradient.dq.head + block.first * gradient.dq.row;
+  T* to = gradient.dq.data + block.batch * gradient.dq.batch + block.head * gradient.dq.head +
+          block.first * gradient.dq.row;
   for (int p = 0; p < block.panels; ++p) {
     const int rows = std::min(kN, block.rows - p * kN);
     for (int r = 0; r < rows; ++r, to += gradient.dq.row) {
       const T* from = state.dq + (p * kN + r) * state.ldq;
-      for (int64_t c = 0; c < in.d; ++c) to[c] = state.started[p] ? static_cast<T>(in.scale) * from[c] : T(0);
+      for (int64_t c = 0; c < in.d; ++c)
+        to[c] = state.started[p] ? static_cast<T>(in.scale) * from[c] : T(0);
     }
   }
 }
@@ -183,8 +188,8 @@ HWY_INLINE void write_query_gradient(const AttentionInput<T>& in, const Attentio
 /// One block of queries against all its keys; dk and dv are added to (their head already chosen).
 template <class T>
 HWY_NOINLINE void backward_block(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
-                                 const AttentionGradient<T>& gradient, const QueryBlock& block, int key_block,
-                                 const View<T>& dk, const View<T>& dv) {
+                                 const AttentionGradient<T>& gradient, const QueryBlock& block,
+                                 int key_block, const View<T>& dk, const View<T>& dv) {
   constexpr int kN = kLanes<T>;
   constexpr int kQ = kQueries<T>;
   BackwardState<T> state;
@@ -200,15 +205,18 @@ HWY_NOINLINE void backward_block(const AttentionInput<T>& in, const AttentionOut
   state.dout = scratch.take<T>(kQ * state.ldo);
   state.tile = scratch.take<T>(kPanels * state.panel);
   state.dtile = scratch.take<T>(kPanels * state.panel);
-  for (T** piece : {&state.lse, &state.tail, &state.dentropy, &state.c}) *piece = scratch.take<T>(kQ);
+  for (T** piece : {&state.lse, &state.tail, &state.dentropy, &state.c})
+    *piece = scratch.take<T>(kQ);
   const int padded = block.panels * kN;
   const T scale = static_cast<T>(in.scale);
-  const T* q = in.q.data + block.batch * in.q.batch + block.head * in.q.head + block.first * in.q.row;
+  const T* q =
+      in.q.data + block.batch * in.q.batch + block.head * in.q.head + block.first * in.q.row;
   pack_transposed(q, in.q.row, block.rows, in.d, scale, state.qt, kQ, padded);
   pack_rows(q, in.q.row, block.rows, in.d, scale, state.q, state.ldq, padded);
   if (gradient.dout.data != nullptr) {
     const View<const T>& dout = gradient.dout;
-    const T* from = dout.data + block.batch * dout.batch + block.head * dout.head + block.first * dout.row;
+    const T* from =
+        dout.data + block.batch * dout.batch + block.head * dout.head + block.first * dout.row;
     pack_transposed(from, dout.row, block.rows, in.dv, T(1), state.dot, kQ, padded);
     pack_rows(from, dout.row, block.rows, in.dv, T(1), state.dout, state.ldo, padded);
   } else {
@@ -218,7 +226,8 @@ HWY_NOINLINE void backward_block(const AttentionInput<T>& in, const AttentionOut
   prepare_rows(in, saved, gradient, block, state);
   const int64_t end = key_end(in, block.first + block.rows - 1);
   for (int64_t key0 = 0; key0 < end; key0 += key_block) {
-    backward_key_block(in, gradient, block, key0, static_cast<int>(std::min<int64_t>(key_block, end - key0)), dk, dv, state);
+    backward_key_block(in, gradient, block, key0,
+                       static_cast<int>(std::min<int64_t>(key_block, end - key0)), dk, dv, state);
   }
   if (gradient.dq.data != nullptr) write_query_gradient(in, gradient, block, state);
 }
@@ -226,8 +235,9 @@ HWY_NOINLINE void backward_block(const AttentionInput<T>& in, const AttentionOut
 /// Queries [first, last) of one head, block by block; dk and dv are written.
 template <class T>
 HWY_NOINLINE void backward_chunk(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
-                                 const AttentionGradient<T>& gradient, int64_t batch, int64_t head, int64_t first,
-                                 int64_t last, int key_block, const View<T>& dk, const View<T>& dv) {
+                                 const AttentionGradient<T>& gradient, int64_t batch, int64_t head,
+                                 int64_t first, int64_t last, int key_block, const View<T>& dk,
+                                 const View<T>& dv) {
   constexpr int kN = kLanes<T>;
   for (int64_t j = 0; j < in.nk; ++j) {
     if (dk.data != nullptr) std::fill_n(dk.data + j * dk.row, in.d, T(0));
@@ -247,10 +257,10 @@ HWY_NOINLINE void backward_chunk(const AttentionInput<T>& in, const AttentionOut
 }
 
 template <class T>
-void backward(const AttentionInput<T>& in, const AttentionOutput<T>& saved, const AttentionGradient<T>& gradient,
-              const Parallel& parallel) {
-  const int key_block = static_cast<int>(
-      std::clamp<int64_t>(in.key_block > 0 ? in.key_block : kBackwardKeys, 1, std::max<int64_t>(in.nk, 1)));
+void backward(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
+              const AttentionGradient<T>& gradient, const Parallel& parallel) {
+  const int key_block = static_cast<int>(std::clamp<int64_t>(
+      in.key_block > 0 ? in.key_block : kBackwardKeys, 1, std::max<int64_t>(in.nk, 1)));
   const BackwardPlan<T> plan(in, gradient);
   run_tasks(parallel, plan.tasks(), [&](int64_t task) {
     for (const BackwardUnit& unit : plan.units(task)) {

@@ -23,10 +23,12 @@ struct ForwardState {
   bool started[kPanels] = {};
 };
 
-/// Online softmax of one panel: replaces scores by e = e^{s-m}, updates m, l, t, and leaves e^{m_old - m} in `factor`.
+/// Online softmax of one panel: replaces scores by e = e^{s-m}, updates m, l, t, and leaves
+/// e^{m_old - m} in `factor`.
 template <class T>
-HWY_INLINE void softmax_panel(T* HWY_RESTRICT s, int keys, T* HWY_RESTRICT top, const T* HWY_RESTRICT maxima,
-                              T* HWY_RESTRICT sum, T* HWY_RESTRICT weighted, T* HWY_RESTRICT factor) {
+HWY_INLINE void softmax_panel(T* HWY_RESTRICT s, int keys, T* HWY_RESTRICT top,
+                              const T* HWY_RESTRICT maxima, T* HWY_RESTRICT sum,
+                              T* HWY_RESTRICT weighted, T* HWY_RESTRICT factor) {
   const Tag<T> d;
   constexpr int kN = kLanes<T>;
   const auto old = hn::Load(d, top);
@@ -74,14 +76,15 @@ HWY_INLINE void panel_maxima(const T* HWY_RESTRICT s, int keys, T* HWY_RESTRICT 
 }
 
 template <class T>
-HWY_NOINLINE void forward_key_block(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0, int keys,
-                                    ForwardState<T>& state) {
+HWY_NOINLINE void forward_key_block(const AttentionInput<T>& in, const QueryBlock& block,
+                                    int64_t key0, int keys, ForwardState<T>& state) {
   constexpr int kN = kLanes<T>;
   const Tag<T> d;
   const Visible visible = visible_keys(in, block, key0, keys);
-  for (int p = 0; p < block.panels; ++p) hn::Store(hn::Set(d, kLowest<T>), d, state.maxima + p * kN);
-  const bool maxima_hold =
-      finished_scores(in, block, key0, keys, visible, state.qt, state.tile, state.panel, state.maxima);
+  for (int p = 0; p < block.panels; ++p)
+    hn::Store(hn::Set(d, kLowest<T>), d, state.maxima + p * kN);
+  const bool maxima_hold = finished_scores(in, block, key0, keys, visible, state.qt, state.tile,
+                                           state.panel, state.maxima);
   Product<T> pv;
   pv.step = kN;
   pv.b = in.v.data + block.batch * in.v.batch + block.head * in.v.head + key0 * in.v.row;
@@ -108,10 +111,11 @@ HWY_NOINLINE void forward_key_block(const AttentionInput<T>& in, const QueryBloc
   }
 }
 
-/// O = o / l, LSE = m + log l with its rounding error, H = log l - t / l; rows that saw no key: 0, -inf, 0.
+/// O = o / l, LSE = m + log l with its rounding error, H = log l - t / l; rows that saw no key: 0,
+/// -inf, 0.
 template <class T>
-HWY_INLINE void finish_rows(const AttentionInput<T>& in, const QueryBlock& block, const AttentionOutput<T>& out,
-                            ForwardState<T>& state) {
+HWY_INLINE void finish_rows(const AttentionInput<T>& in, const QueryBlock& block,
+                            const AttentionOutput<T>& out, ForwardState<T>& state) {
   constexpr int kN = kLanes<T>;
   const Tag<T> d;
   const int64_t row0 = (block.batch * in.heads + block.head) * in.nq + block.first;
@@ -120,8 +124,10 @@ HWY_INLINE void finish_rows(const AttentionInput<T>& in, const QueryBlock& block
     const auto m = hn::Load(d, state.top + p * kN), l = hn::Load(d, state.sum + p * kN);
     const auto dead = hn::Eq(l, hn::Zero(d));
     const auto inverse = hn::IfThenElse(dead, hn::Zero(d), hn::Div(hn::Set(d, T(1)), l));
-    const auto log_l = hn::IfThenElse(hn::Eq(l, l), hn::Log(d, hn::IfThenElse(dead, hn::Set(d, T(1)), l)), l);
-    const auto lse = hn::IfThenElse(dead, hn::Set(d, -std::numeric_limits<T>::infinity()), hn::Add(m, log_l));
+    const auto log_l =
+        hn::IfThenElse(hn::Eq(l, l), hn::Log(d, hn::IfThenElse(dead, hn::Set(d, T(1)), l)), l);
+    const auto lse =
+        hn::IfThenElse(dead, hn::Set(d, -std::numeric_limits<T>::infinity()), hn::Add(m, log_l));
     const auto tail = hn::IfThenElse(dead, hn::Zero(d), hn::Add(hn::Sub(m, lse), log_l));
     auto entropy = hn::NegMulAdd(hn::Load(d, state.weighted + p * kN), inverse, log_l);
     entropy = hn::IfThenElse(hn::Lt(entropy, hn::Zero(d)), hn::Zero(d), entropy);
@@ -137,7 +143,8 @@ HWY_INLINE void finish_rows(const AttentionInput<T>& in, const QueryBlock& block
     }
     hn::Store(inverse, d, state.factor + p * kN);
   }
-  T* to = out.out.data + block.batch * out.out.batch + block.head * out.out.head + block.first * out.out.row;
+  T* to = out.out.data + block.batch * out.out.batch + block.head * out.out.head +
+          block.first * out.out.row;
   for (int r = 0; r < block.rows; ++r, to += out.out.row) {
     if (!state.started[r / kN]) {
       std::fill_n(to, in.dv, T(0));
@@ -152,8 +159,8 @@ HWY_INLINE void finish_rows(const AttentionInput<T>& in, const QueryBlock& block
 }
 
 template <class T>
-HWY_NOINLINE void forward_block(const AttentionInput<T>& in, const AttentionOutput<T>& out, const QueryBlock& block,
-                                int key_block) {
+HWY_NOINLINE void forward_block(const AttentionInput<T>& in, const AttentionOutput<T>& out,
+                                const QueryBlock& block, int key_block) {
   constexpr int kN = kLanes<T>;
   constexpr int kQ = kQueries<T>;
   const Tag<T> d;
@@ -173,11 +180,13 @@ HWY_NOINLINE void forward_block(const AttentionInput<T>& in, const AttentionOutp
     hn::Store(hn::Zero(d), d, state.sum + p * kN);
     hn::Store(hn::Zero(d), d, state.weighted + p * kN);
   }
-  pack_transposed(in.q.data + block.batch * in.q.batch + block.head * in.q.head + block.first * in.q.row, in.q.row,
-                  block.rows, in.d, static_cast<T>(in.scale), state.qt, kQ, block.panels * kN);
+  pack_transposed(
+      in.q.data + block.batch * in.q.batch + block.head * in.q.head + block.first * in.q.row,
+      in.q.row, block.rows, in.d, static_cast<T>(in.scale), state.qt, kQ, block.panels * kN);
   const int64_t end = key_end(in, block.first + block.rows - 1);
   for (int64_t key0 = 0; key0 < end; key0 += key_block) {
-    forward_key_block(in, block, key0, static_cast<int>(std::min<int64_t>(key_block, end - key0)), state);
+    forward_key_block(in, block, key0, static_cast<int>(std::min<int64_t>(key_block, end - key0)),
+                      state);
   }
   finish_rows(in, block, out, state);
 }
@@ -188,10 +197,11 @@ void forward(const AttentionInput<T>& in, const AttentionOutput<T>& out, const P
   const int64_t panels = (in.nq + kN - 1) / kN, blocks = (panels + kPanels - 1) / kPanels;
   const int64_t heads = in.batch * in.heads;
   if (heads == 0 || blocks == 0) return;
-  const int key_block = static_cast<int>(
-      std::clamp<int64_t>(in.key_block > 0 ? in.key_block : kForwardKeys, 1, std::max<int64_t>(in.nk, 1)));
+  const int key_block = static_cast<int>(std::clamp<int64_t>(
+      in.key_block > 0 ? in.key_block : kForwardKeys, 1, std::max<int64_t>(in.nk, 1)));
   run_tasks(parallel, heads * blocks, [&](int64_t task) {
-    // Last blocks first: under causality they see the most keys. Panels are spread evenly over the blocks.
+    // Last blocks first: under causality they see the most keys. Panels are spread evenly over the
+    // blocks.
     const int64_t i = blocks - 1 - task / heads, head = task % heads;
     const int64_t first = i * panels / blocks, last = (i + 1) * panels / blocks;
     QueryBlock block;
@@ -204,10 +214,12 @@ void forward(const AttentionInput<T>& in, const AttentionOutput<T>& out, const P
   });
 }
 
-void forward_f32(const AttentionInput<float>& in, const AttentionOutput<float>& out, const Parallel& parallel) {
+void forward_f32(const AttentionInput<float>& in, const AttentionOutput<float>& out,
+                 const Parallel& parallel) {
   forward(in, out, parallel);
 }
-void forward_f64(const AttentionInput<double>& in, const AttentionOutput<double>& out, const Parallel& parallel) {
+void forward_f64(const AttentionInput<double>& in, const AttentionOutput<double>& out,
+                 const Parallel& parallel) {
   forward(in, out, parallel);
 }
 
@@ -221,11 +233,13 @@ HWY_EXPORT(forward_f32);
 HWY_EXPORT(forward_f64);
 
 template <>
-void attention_forward(const AttentionInput<float>& in, const AttentionOutput<float>& out, const Parallel& parallel) {
+void attention_forward(const AttentionInput<float>& in, const AttentionOutput<float>& out,
+                       const Parallel& parallel) {
   HWY_DYNAMIC_DISPATCH(forward_f32)(in, out, parallel);
 }
 template <>
-void attention_forward(const AttentionInput<double>& in, const AttentionOutput<double>& out, const Parallel& parallel) {
+void attention_forward(const AttentionInput<double>& in, const AttentionOutput<double>& out,
+                       const Parallel& parallel) {
   HWY_DYNAMIC_DISPATCH(forward_f64)(in, out, parallel);
 }
 

@@ -1,4 +1,5 @@
-// Per-target: what forward and backward share, a block of queries against a block of keys. Included once per target.
+// Per-target: what forward and backward share, a block of queries against a block of keys. Included
+// once per target.
 #if defined(ATTN_ATTENTION_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ATTN_ATTENTION_TILE_INL_H_
 #undef ATTN_ATTENTION_TILE_INL_H_
@@ -17,14 +18,15 @@
 HWY_BEFORE_NAMESPACE();
 namespace attn::core::HWY_NAMESPACE {
 
-/// A block of queries of one head: rows [first, first + rows), `panels` of `lanes` (the last may be part empty).
+/// A block of queries of one head: rows [first, first + rows), `panels` of `lanes` (the last may be
+/// part empty).
 struct QueryBlock {
   int64_t batch = 0, head = 0, first = 0;
   int rows = 0, panels = 0;
 };
 
-/// Per panel, within a block of keys: the first `plain` keys are seen by every query of the panel, from `seen` on by none.
-/// `seen` is a multiple of kRows or all keys; both rise with the panel.
+/// Per panel, within a block of keys: the first `plain` keys are seen by every query of the panel,
+/// from `seen` on by none. `seen` is a multiple of kRows or all keys; both rise with the panel.
 struct Visible {
   int plain[kPanels];
   int seen[kPanels];
@@ -39,7 +41,8 @@ HWY_INLINE int64_t key_end(const AttentionInput<T>& in, int64_t i) {
 }
 
 template <class T>
-HWY_INLINE Visible visible_keys(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0, int keys) {
+HWY_INLINE Visible visible_keys(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0,
+                                int keys) {
   Visible v{};
   for (int p = 0; p < block.panels; ++p) {
     const int64_t first = block.first + p * kLanes<T>;
@@ -53,29 +56,32 @@ HWY_INLINE Visible visible_keys(const AttentionInput<T>& in, const QueryBlock& b
 
 /// Adds the bias to a tile: transposed on the way, any strides.
 template <class T>
-HWY_INLINE void add_bias(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0, const Visible& visible, T* tile,
-                         int64_t panel) {
-  const T* bias = in.bias.data + block.batch * in.bias.batch + block.head * in.bias.head + key0 * in.bias.column;
+HWY_INLINE void add_bias(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0,
+                         const Visible& visible, T* tile, int64_t panel) {
+  const T* bias = in.bias.data + block.batch * in.bias.batch + block.head * in.bias.head +
+                  key0 * in.bias.column;
   for (int p = 0; p < block.panels; ++p) {
     const int rows = std::min(kLanes<T>, block.rows - p * kLanes<T>);
     T* s = tile + p * panel;
-    const T* first = bias + (block.first + p * kLanes<T>) * in.bias.row;
+    const T* first = bias + (block.first + p * kLanes<T>)*in.bias.row;
     for (int j = 0; j < visible.seen[p]; ++j) {
-      for (int r = 0; r < rows; ++r) s[j * kLanes<T> + r] += first[r * in.bias.row + j * in.bias.column];
+      for (int r = 0; r < rows; ++r)
+        s[j * kLanes<T> + r] += first[r * in.bias.row + j * in.bias.column];
     }
   }
 }
 
 /// Puts -inf where the key mask or causality hides a key.
 template <class T>
-HWY_INLINE void hide_keys(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0, const Visible& visible, T* tile,
-                          int64_t panel) {
+HWY_INLINE void hide_keys(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0,
+                          const Visible& visible, T* tile, int64_t panel) {
   constexpr T kHidden = -std::numeric_limits<T>::infinity();
   const Tag<T> d;
   for (int p = 0; p < block.panels; ++p) {
     T* s = tile + p * panel;
     if (in.key_mask != nullptr) {
-      const uint8_t* mask = in.key_mask + block.batch * in.key_mask_batch + key0 * in.key_mask_column;
+      const uint8_t* mask =
+          in.key_mask + block.batch * in.key_mask_batch + key0 * in.key_mask_column;
       for (int j = 0; j < visible.seen[p]; ++j) {
         if (mask[j * in.key_mask_column] == 0) hn::Store(hn::Set(d, kHidden), d, s + j * kLanes<T>);
       }
@@ -93,10 +99,12 @@ HWY_INLINE void hide_keys(const AttentionInput<T>& in, const QueryBlock& block, 
   }
 }
 
-/// Scores of a block with bias and masks applied. True when `maxima` (of the raw products) still hold.
+/// Scores of a block with bias and masks applied. True when `maxima` (of the raw products) still
+/// hold.
 template <class T>
-HWY_INLINE bool finished_scores(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0, int keys,
-                                const Visible& visible, const T* qt, T* tile, int64_t panel, T* maxima) {
+HWY_INLINE bool finished_scores(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0,
+                                int keys, const Visible& visible, const T* qt, T* tile,
+                                int64_t panel, T* maxima) {
   const T* k = in.k.data + block.batch * in.k.batch + block.head * in.k.head + key0 * in.k.row;
   score_tile(keys, block.panels, visible.seen, in.d, k, in.k.row, qt, tile, panel, maxima);
   bool ragged = false;

@@ -3,10 +3,12 @@
 namespace attn::core {
 namespace {
 
-/// Heads times chunks are brought up to this number, so that few long heads still feed several threads. Each chunk costs one
-/// dK and dV of memory. Eight: two threads end within one part in sixteen of each other under causality, too.
+/// Heads times chunks are brought up to this number, so that few long heads still feed several
+/// threads. Each chunk costs one dK and dV of memory. Eight: two threads end within one part in
+/// sixteen of each other under causality, too.
 constexpr int64_t kUnits = 8;
-/// Chunks are no shorter than this and a multiple of it (a multiple of every target's block of queries).
+/// Chunks are no shorter than this and a multiple of it (a multiple of every target's block of
+/// queries).
 constexpr int64_t kChunkQueries = 256;
 /// Keys merged by one task.
 constexpr int64_t kMergeKeys = 1024;
@@ -18,15 +20,18 @@ BackwardPlan<T>::BackwardPlan(const AttentionInput<T>& in, const AttentionGradie
     : in_(in), gradient_(gradient), batch_groups_(in.batch), head_groups_(in.heads) {
   const int64_t heads = in.batch * in.heads;
   if (heads == 0) return;
-  chunks_ = std::clamp<int64_t>((kUnits + heads - 1) / heads, 1, std::max<int64_t>(in.nq / kChunkQueries, 1));
+  chunks_ = std::clamp<int64_t>((kUnits + heads - 1) / heads, 1,
+                                std::max<int64_t>(in.nq / kChunkQueries, 1));
   if (gradient.dbias.data != nullptr) {
     if (gradient.dbias.row == 0) chunks_ = 1;
     if (gradient.dbias.batch == 0) batch_groups_ = 1;
     if (gradient.dbias.head == 0) head_groups_ = 1;
   }
   if (chunks_ == 1) return;
-  if (gradient.dk.data != nullptr) dk_parts_.reset(new T[static_cast<size_t>(heads * chunks_ * in.nk * in.d)]);
-  if (gradient.dv.data != nullptr) dv_parts_.reset(new T[static_cast<size_t>(heads * chunks_ * in.nk * in.dv)]);
+  if (gradient.dk.data != nullptr)
+    dk_parts_.reset(new T[static_cast<size_t>(heads * chunks_ * in.nk * in.d)]);
+  if (gradient.dv.data != nullptr)
+    dv_parts_.reset(new T[static_cast<size_t>(heads * chunks_ * in.nk * in.dv)]);
 }
 
 template <class T>
@@ -44,7 +49,8 @@ std::vector<BackwardUnit> BackwardPlan<T>::units(int64_t task) const {
   BackwardUnit unit;
   unit.chunk = chunk;
   unit.first = chunks_ == 1 ? 0 : std::min(chunk * pieces / chunks_ * kChunkQueries, in_.nq);
-  unit.last = chunks_ == 1 ? in_.nq : std::min((chunk + 1) * pieces / chunks_ * kChunkQueries, in_.nq);
+  unit.last =
+      chunks_ == 1 ? in_.nq : std::min((chunk + 1) * pieces / chunks_ * kChunkQueries, in_.nq);
   std::vector<BackwardUnit> units;
   for (unit.batch = batch; unit.batch < in_.batch; unit.batch += batch_groups_) {
     for (unit.head = head; unit.head < in_.heads; unit.head += head_groups_) units.push_back(unit);
@@ -53,14 +59,16 @@ std::vector<BackwardUnit> BackwardPlan<T>::units(int64_t task) const {
 }
 
 template <class T>
-View<T> BackwardPlan<T>::part(const View<T>& whole, T* parts, int64_t columns, const BackwardUnit& unit) const {
+View<T> BackwardPlan<T>::part(const View<T>& whole, T* parts, int64_t columns,
+                              const BackwardUnit& unit) const {
   View<T> view;
   if (whole.data == nullptr) return view;
   if (chunks_ == 1) {
     view.data = whole.data + unit.batch * whole.batch + unit.head * whole.head;
     view.row = whole.row;
   } else {
-    view.data = parts + ((unit.batch * in_.heads + unit.head) * chunks_ + unit.chunk) * in_.nk * columns;
+    view.data =
+        parts + ((unit.batch * in_.heads + unit.head) * chunks_ + unit.chunk) * in_.nk * columns;
     view.row = columns;
   }
   return view;
@@ -77,8 +85,8 @@ View<T> BackwardPlan<T>::value_gradient(const BackwardUnit& unit) const {
 }
 
 template <class T>
-void BackwardPlan<T>::merge_head(const View<T>& whole, const T* parts, int64_t columns, int64_t head, int64_t first,
-                                 int64_t last) const {
+void BackwardPlan<T>::merge_head(const View<T>& whole, const T* parts, int64_t columns,
+                                 int64_t head, int64_t first, int64_t last) const {
   if (whole.data == nullptr) return;
   T* to = whole.data + head / in_.heads * whole.batch + head % in_.heads * whole.head;
   const T* from = parts + head * chunks_ * in_.nk * columns;

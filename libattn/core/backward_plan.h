@@ -16,9 +16,10 @@ struct BackwardUnit {
   int64_t batch = 0, head = 0, chunk = 0, first = 0, last = 0;
 };
 
-/// A unit owns its rows of dQ and a dK, dV of its own: the caller's where a head is one chunk, otherwise a partial sum that
-/// `merge` adds up in order. Units that add to the same part of dbias go one after another in one task. Depends on the
-/// problem only, never on the threads, so that the result does not either.
+/// A unit owns its rows of dQ and a dK, dV of its own: the caller's where a head is one chunk,
+/// otherwise a partial sum that `merge` adds up in order. Units that add to the same part of dbias
+/// go one after another in one task. Depends on the problem only, never on the threads, so that the
+/// result does not either.
 template <class T>
 class BackwardPlan {
  public:
@@ -33,7 +34,8 @@ class BackwardPlan {
 
  private:
   View<T> part(const View<T>& whole, T* parts, int64_t columns, const BackwardUnit& unit) const;
-  void merge_head(const View<T>& whole, const T* parts, int64_t columns, int64_t head, int64_t first, int64_t last) const;
+  void merge_head(const View<T>& whole, const T* parts, int64_t columns, int64_t head,
+                  int64_t first, int64_t last) const;
 
   const AttentionInput<T>& in_;
   const AttentionGradient<T>& gradient_;

@@ -10,11 +10,13 @@
 
 namespace attn::core {
 
-/// Calls `job` (workers) times at once, with std::thread when `parallel.run` is empty; rethrows the first exception.
+/// Calls `job` (workers) times at once, with std::thread when `parallel.run` is empty; rethrows the
+/// first exception.
 void run_workers(const Parallel& parallel, int workers, const std::function<void(int)>& job);
 
-/// Calls task(0) ... task(tasks - 1), each once; free workers take the next number, so put long tasks first. Tasks must be
-/// independent: then the result does not depend on the number of threads.
+/// Calls task(0) ... task(tasks - 1), each once; free workers take the next number, so put long
+/// tasks first. Tasks must be independent: then the result does not depend on the number of
+/// threads.
 template <class Task>
 void run_tasks(const Parallel& parallel, int64_t tasks, const Task& task) {
   const int workers = static_cast<int>(std::min<int64_t>(std::max(parallel.threads, 1), tasks));
@@ -28,8 +30,9 @@ void run_tasks(const Parallel& parallel, int64_t tasks, const Task& task) {
   });
 }
 
-/// Scratch memory of the calling thread, kept from call to call while it is small: fresh pages would cost small problems
-/// more than the arithmetic. Every piece is aligned to 64 bytes. One user at a time.
+/// Scratch memory of the calling thread, kept from call to call while it is small: fresh pages
+/// would cost small problems more than the arithmetic. Every piece is aligned to 64 bytes. One user
+/// at a time.
 class Scratch {
  public:
   /// Makes room for `bytes` in all (as summed with `size`).

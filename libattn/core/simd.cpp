@@ -9,7 +9,9 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace attn::core::HWY_NAMESPACE {
-const char* compiled_target() { return hwy::TargetName(HWY_TARGET); }
+const char* compiled_target() {
+  return hwy::TargetName(HWY_TARGET);
+}
 }  // namespace attn::core::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -18,11 +20,14 @@ namespace attn::core {
 
 HWY_EXPORT(compiled_target);
 
-std::string simd_target() { return HWY_DYNAMIC_DISPATCH(compiled_target)(); }
+std::string simd_target() {
+  return HWY_DYNAMIC_DISPATCH(compiled_target)();
+}
 
 std::vector<std::string> simd_targets() {
   std::vector<std::string> names;
-  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) names.emplace_back(hwy::TargetName(target));
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets())
+    names.emplace_back(hwy::TargetName(target));
   return names;
 }
 
@@ -33,7 +38,8 @@ void force_simd_target(const std::string& name) {
     if (name == hwy::TargetName(target)) chosen = target;
   }
   if (!name.empty() && chosen == 0) {
-    throw Error("SIMD target " + name + " is not among those compiled in that this machine can run");
+    throw Error("SIMD target " + name +
+                " is not among those compiled in that this machine can run");
   }
   hwy::SetSupportedTargetsForTest(chosen);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());

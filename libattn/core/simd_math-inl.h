@@ -1,4 +1,5 @@
-// Per-target building blocks: exponential, partial loads, transposed packing. Included once per target.
+// Per-target building blocks: exponential, partial loads, transposed packing. Included once per
+// target.
 #if defined(ATTN_SIMD_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ATTN_SIMD_MATH_INL_H_
 #undef ATTN_SIMD_MATH_INL_H_
@@ -22,7 +23,8 @@ using Vec = hn::Vec<Tag<T>>;
 template <class T>
 inline constexpr int kLanes = HWY_LANES(T);
 
-/// The value that stands for "no key seen yet": finite, so that (-inf) - kLowest is -inf and never NaN.
+/// The value that stands for "no key seen yet": finite, so that (-inf) - kLowest is -inf and never
+/// NaN.
 template <class T>
 inline constexpr T kLowest = std::numeric_limits<T>::lowest();
 
@@ -42,9 +44,10 @@ HWY_INLINE Vec<T> clamp_exponent(Vec<T> x) {
 #endif
 }
 
-/// e^x for kMinExponent <= x <= a few, NaN kept; exactly 0 at the lower end and exactly 1 at 0. Relative error 1.5e-7
-/// (fp32) and 3e-16 (fp64): x = n log 2 + r, a minimax polynomial in r (fitted by Lawson iteration), and 2^n from the
-/// bits that adding 1.5 * 2^(mantissa bits) + bias left in the low end of the sum; n = -bias gives the factor 0.
+/// e^x for kMinExponent <= x <= a few, NaN kept; exactly 0 at the lower end and exactly 1 at 0.
+/// Relative error 1.5e-7 (fp32) and 3e-16 (fp64): x = n log 2 + r, a minimax polynomial in r
+/// (fitted by Lawson iteration), and 2^n from the bits that adding 1.5 * 2^(mantissa bits) + bias
+/// left in the low end of the sum; n = -bias gives the factor 0.
 HWY_INLINE Vec<float> exponential(Vec<float> x) {
   const Tag<float> d;
   const hn::RebindToUnsigned<Tag<float>> bits;
@@ -52,10 +55,12 @@ HWY_INLINE Vec<float> exponential(Vec<float> x) {
   const auto shifted = hn::MulAdd(x, hn::Set(d, 1.44269504f), magic);
   const auto n = hn::Sub(shifted, magic);
 #if HWY_NATIVE_FMA
-  // With FMA the product is exact; the float nearest log 2 is off by 1.9e-9, an error of n * 1.9e-9 where e^x ~ 2^n.
+  // With FMA the product is exact; the float nearest log 2 is off by 1.9e-9, an error of n * 1.9e-9
+  // where e^x ~ 2^n.
   const auto r = hn::NegMulAdd(n, hn::Set(d, 0.693147182f), x);
 #else
-  const auto r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x));
+  const auto r =
+      hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x));
 #endif
   auto p = hn::MulAdd(hn::Set(d, 0.008290263824164867f), r, hn::Set(d, 0.04189816489815712f));
   p = hn::MulAdd(p, r, hn::Set(d, 0.1666763871908188f));
@@ -73,9 +78,18 @@ HWY_INLINE Vec<double> exponential(Vec<double> x) {
   const auto n = hn::Sub(shifted, magic);
   auto r = hn::NegMulAdd(n, hn::Set(d, 0.693147180369123816490), x);
   r = hn::NegMulAdd(n, hn::Set(d, 1.90821492927058770002e-10), r);
-  constexpr double kC[] = {2.510040482431801e-08,  2.762011358004812e-07, 2.7557268419352836e-06, 2.480152124310193e-05,
-                           0.0001984126986307978,  0.001388888891724774,  0.008333333333330056,   0.04166666666662406,
-                           0.16666666666666669,    0.5000000000000001,    1.0,                    1.0};
+  constexpr double kC[] = {2.510040482431801e-08,
+                           2.762011358004812e-07,
+                           2.7557268419352836e-06,
+                           2.480152124310193e-05,
+                           0.0001984126986307978,
+                           0.001388888891724774,
+                           0.008333333333330056,
+                           0.04166666666662406,
+                           0.16666666666666669,
+                           0.5000000000000001,
+                           1.0,
+                           1.0};
   auto p = hn::Set(d, kC[0]);
 #pragma GCC unroll 12
   for (int i = 1; i < 12; ++i) p = hn::MulAdd(p, r, hn::Set(d, kC[i]));
@@ -104,10 +118,25 @@ HWY_INLINE void store_partial(Vec<T> v, T* HWY_RESTRICT p, int count) {
   for (int i = 0; i < count; ++i) p[i] = buffer[i];
 }
 
-/// to[c * width + r] = factor * from[r * stride + c] for r < rows, 0 for rows <= r < padded_rows; c < columns.
+/// sum_i a[i] b[i].
 template <class T>
-HWY_INLINE void pack_transposed(const T* HWY_RESTRICT from, int64_t stride, int rows, int64_t columns, T factor,
-                                T* HWY_RESTRICT to, int width, int padded_rows) {
+HWY_INLINE T dot_product(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, int64_t n) {
+  const Tag<T> d;
+  auto sum = hn::Zero(d);
+  int64_t i = 0;
+  for (; i + kLanes<T> <= n; i += kLanes<T>)
+    sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
+  T total = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < n; ++i) total += a[i] * b[i];
+  return total;
+}
+
+/// to[c * width + r] = factor * from[r * stride + c] for r < rows, 0 for rows <= r < padded_rows; c
+/// < columns.
+template <class T>
+HWY_INLINE void pack_transposed(const T* HWY_RESTRICT from, int64_t stride, int rows,
+                                int64_t columns, T factor, T* HWY_RESTRICT to, int width,
+                                int padded_rows) {
   int r = 0;
 #if HWY_TARGET != HWY_SCALAR
   const hn::CappedTag<T, 16 / sizeof(T)> d;
@@ -118,7 +147,8 @@ HWY_INLINE void pack_transposed(const T* HWY_RESTRICT from, int64_t stride, int 
       const T* row = from + r * stride;
       int64_t c = 0;
       for (; c + 4 <= columns; c += 4) {
-        const auto a0 = hn::Mul(scale, hn::LoadU(d, row + c)), a1 = hn::Mul(scale, hn::LoadU(d, row + stride + c));
+        const auto a0 = hn::Mul(scale, hn::LoadU(d, row + c)),
+                   a1 = hn::Mul(scale, hn::LoadU(d, row + stride + c));
         const auto a2 = hn::Mul(scale, hn::LoadU(d, row + 2 * stride + c));
         const auto a3 = hn::Mul(scale, hn::LoadU(d, row + 3 * stride + c));
         const auto b0 = hn::BitCast(wide, hn::InterleaveLower(d, a0, a1));
@@ -140,7 +170,8 @@ HWY_INLINE void pack_transposed(const T* HWY_RESTRICT from, int64_t stride, int 
       const T* row = from + r * stride;
       int64_t c = 0;
       for (; c + 2 <= columns; c += 2) {
-        const auto a0 = hn::Mul(scale, hn::LoadU(d, row + c)), a1 = hn::Mul(scale, hn::LoadU(d, row + stride + c));
+        const auto a0 = hn::Mul(scale, hn::LoadU(d, row + c)),
+                   a1 = hn::Mul(scale, hn::LoadU(d, row + stride + c));
         hn::StoreU(hn::InterleaveLower(d, a0, a1), d, to + c * width + r);
         hn::StoreU(hn::InterleaveUpper(d, a0, a1), d, to + (c + 1) * width + r);
       }

@@ -1,14 +1,15 @@
 // Per-target register-blocked products on tiles. Included once per target.
 //
-// A tile of scores is kept as S^T: queries lie along the SIMD lanes, keys along rows, so that softmax, entropy and
-// gradient need no horizontal sums, K and V are read in place (one element broadcast, or rows as vectors), and only Q
-// (and dO) are packed, once per block of queries. Panel v holds queries v * lanes ... of the block:
-// tile[v * panel + key * lanes + lane].
+// A tile of scores is kept as S^T: queries lie along the SIMD lanes, keys along rows, so that
+// softmax, entropy and gradient need no horizontal sums, K and V are read in place (one element
+// broadcast, or rows as vectors), and only Q (and dO) are packed, once per block of queries. Panel
+// v holds queries v * lanes ... of the block: tile[v * panel + key * lanes + lane].
 //
 // All products are one kernel, acc(r, c) += sum_k a[r * row + k * step] * b[k * ldb + c * lanes]:
 //   scores  S^T = K Q^T     r = key,   k = feature (K in place),      b = packed transposed Q
-//   output  O  += P V       r = lane,  k = key     (tile panel),      b = V in place      (also dQ += dS K)
-//   keys    dV += P^T dO    r = key,   k = query   (tile panels),     b = dO packed       (also dK += dS^T Q)
+//   output  O  += P V       r = lane,  k = key     (tile panel),      b = V in place      (also dQ
+//   += dS K) keys    dV += P^T dO    r = key,   k = query   (tile panels),     b = dO packed (also
+//   dK += dS^T Q)
 #if defined(ATTN_TILE_PRODUCTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ATTN_TILE_PRODUCTS_INL_H_
 #undef ATTN_TILE_PRODUCTS_INL_H_
@@ -33,7 +34,7 @@ inline constexpr int kRows = 6, kCols = 2;
 /// Panels in a block of queries, and queries in it.
 inline constexpr int kPanels = 4;
 template <class T>
-inline constexpr int kQueries = kPanels * kLanes<T>;
+inline constexpr int kQueries = kPanels* kLanes<T>;
 
 template <class T, int R, int C>
 struct Accumulators {
@@ -42,14 +43,16 @@ struct Accumulators {
 
 /// One block of the product above; kTail: C = 1 and only `tail` elements of each row of b exist.
 template <int R, int C, bool kTail, class T>
-HWY_INLINE void multiply(int64_t depth, const T* HWY_RESTRICT a, int64_t row, int64_t step, const T* HWY_RESTRICT b,
-                         int64_t ldb, int tail, Accumulators<T, R, C>& acc) {
+HWY_INLINE void multiply(int64_t depth, const T* HWY_RESTRICT a, int64_t row, int64_t step,
+                         const T* HWY_RESTRICT b, int64_t ldb, int tail,
+                         Accumulators<T, R, C>& acc) {
   const Tag<T> d;
 #pragma GCC unroll 1
   for (int64_t k = 0; k < depth; ++k) {
     Vec<T> bv[C];
 #pragma GCC unroll 8
-    for (int c = 0; c < C; ++c) bv[c] = kTail ? load_partial(b, tail) : hn::LoadU(d, b + c * kLanes<T>);
+    for (int c = 0; c < C; ++c)
+      bv[c] = kTail ? load_partial(b, tail) : hn::LoadU(d, b + c * kLanes<T>);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const auto av = hn::Set(d, a[r * row]);
@@ -61,10 +64,12 @@ HWY_INLINE void multiply(int64_t depth, const T* HWY_RESTRICT a, int64_t row, in
   }
 }
 
-/// S^T rows key ... key + R - 1, panels v0 ... v0 + C - 1, and their maxima. qt is (depth, kQueries).
+/// S^T rows key ... key + R - 1, panels v0 ... v0 + C - 1, and their maxima. qt is (depth,
+/// kQueries).
 template <int R, int C, class T>
-HWY_INLINE void score_rows(int64_t depth, const T* HWY_RESTRICT k, int64_t ldk, const T* HWY_RESTRICT qt,
-                           T* HWY_RESTRICT tile, int64_t panel, T* HWY_RESTRICT maxima) {
+HWY_INLINE void score_rows(int64_t depth, const T* HWY_RESTRICT k, int64_t ldk,
+                           const T* HWY_RESTRICT qt, T* HWY_RESTRICT tile, int64_t panel,
+                           T* HWY_RESTRICT maxima) {
   const Tag<T> d;
   Accumulators<T, R, C> acc;
 #pragma GCC unroll 16
@@ -89,19 +94,19 @@ HWY_INLINE void score_rows(int64_t depth, const T* HWY_RESTRICT k, int64_t ldk, 
 }
 
 template <int C, int R = kRows, class T>
-HWY_INLINE void score_rows_of(int rows, int64_t depth, const T* k, int64_t ldk, const T* qt, T* tile, int64_t panel,
-                              T* maxima) {
+HWY_INLINE void score_rows_of(int rows, int64_t depth, const T* k, int64_t ldk, const T* qt,
+                              T* tile, int64_t panel, T* maxima) {
   if constexpr (R > 1) {
     if (rows < R) return score_rows_of<C, R - 1>(rows, depth, k, ldk, qt, tile, panel, maxima);
   }
   score_rows<R, C>(depth, k, ldk, qt, tile, panel, maxima);
 }
 
-/// The tile S^T of `keys` keys and panels [first, panels): groups of kRows keys start at the first panel whose `seen` keys
-/// reach them. `seen` rises with the panel.
+/// The tile S^T of `keys` keys and panels [first, panels): groups of kRows keys start at the first
+/// panel whose `seen` keys reach them. `seen` rises with the panel.
 template <class T>
-HWY_INLINE void score_tile(int keys, int panels, const int* seen, int64_t depth, const T* k, int64_t ldk, const T* qt,
-                           T* tile, int64_t panel, T* maxima) {
+HWY_INLINE void score_tile(int keys, int panels, const int* seen, int64_t depth, const T* k,
+                           int64_t ldk, const T* qt, T* tile, int64_t panel, T* maxima) {
   int v0 = 0;
   for (int j = 0; j < keys; j += kRows) {
     while (v0 < panels && seen[v0] <= j) ++v0;
@@ -130,7 +135,8 @@ HWY_INLINE void score_tile(int keys, int panels, const int* seen, int64_t depth,
 enum class Start { zero, add, scaled };
 
 template <Start kStart, int R, int C, bool kTail, class T>
-HWY_INLINE void load_accumulators(const T* HWY_RESTRICT out, int64_t ldo, const T* HWY_RESTRICT factors, int tail,
+HWY_INLINE void load_accumulators(const T* HWY_RESTRICT out, int64_t ldo,
+                                  const T* HWY_RESTRICT factors, int tail,
                                   Accumulators<T, R, C>& acc) {
   const Tag<T> d;
 #pragma GCC unroll 16
@@ -149,7 +155,8 @@ HWY_INLINE void load_accumulators(const T* HWY_RESTRICT out, int64_t ldo, const 
 }
 
 template <int R, int C, bool kTail, class T>
-HWY_INLINE void store_accumulators(const Accumulators<T, R, C>& acc, T* HWY_RESTRICT out, int64_t ldo, int tail) {
+HWY_INLINE void store_accumulators(const Accumulators<T, R, C>& acc, T* HWY_RESTRICT out,
+                                   int64_t ldo, int tail) {
   const Tag<T> d;
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
@@ -165,8 +172,9 @@ HWY_INLINE void store_accumulators(const Accumulators<T, R, C>& acc, T* HWY_REST
   }
 }
 
-/// A product with rows of a (R at a time) over all `columns` of b: out(r, :) = [start] + sum_k a(r, k) b(k, :).
-/// `panels` > 1: the depth runs through that many panels of a (and b runs on); `depth` elements in each.
+/// A product with rows of a (R at a time) over all `columns` of b: out(r, :) = [start] + sum_k a(r,
+/// k) b(k, :). `panels` > 1: the depth runs through that many panels of a (and b runs on); `depth`
+/// elements in each.
 template <class T>
 struct Product {
   const T* a = nullptr;
@@ -182,7 +190,8 @@ struct Product {
 };
 
 template <Start kStart, int R, int C, bool kTail, int kRow, int kStep, class T>
-HWY_INLINE void product_block(const Product<T>& p, const T* a, int64_t column, T* out, const T* factors, int tail) {
+HWY_INLINE void product_block(const Product<T>& p, const T* a, int64_t column, T* out,
+                              const T* factors, int tail) {
   Accumulators<T, R, C> acc;
   load_accumulators<kStart, R, C, kTail>(out + column, p.ldo, factors, tail, acc);
   const T* b = p.b + column;
@@ -215,12 +224,14 @@ HWY_INLINE void product_rows(const Product<T>& p, const T* a, T* out, const T* f
     c += kN;
   }
   if (c < p.columns) {
-    product_block<kStart, R, 1, true, kRow, kStep>(p, a, c, out, factors, static_cast<int>(p.columns - c));
+    product_block<kStart, R, 1, true, kRow, kStep>(p, a, c, out, factors,
+                                                   static_cast<int>(p.columns - c));
   }
 }
 
 template <Start kStart, int kRow, int kStep, int R = kRows, class T>
-HWY_INLINE void product_rows_of(int rows, const Product<T>& p, const T* a, T* out, const T* factors) {
+HWY_INLINE void product_rows_of(int rows, const Product<T>& p, const T* a, T* out,
+                                const T* factors) {
   if constexpr (R > 1) {
     if (rows < R) return product_rows_of<kStart, kRow, kStep, R - 1>(rows, p, a, out, factors);
   }
@@ -232,7 +243,8 @@ template <Start kStart, int kRow, int kStep, class T>
 HWY_NOINLINE void product(int rows, const Product<T>& p) {
   const int64_t row = kRow > 0 ? kRow : p.row;
   for (int r = 0; r < rows; r += kRows) {
-    product_rows_of<kStart, kRow, kStep>(std::min(kRows, rows - r), p, p.a + r * row, p.out + r * p.ldo,
+    product_rows_of<kStart, kRow, kStep>(std::min(kRows, rows - r), p, p.a + r * row,
+                                         p.out + r * p.ldo,
                                          p.factors == nullptr ? nullptr : p.factors + r);
   }
 }

@@ -1,7 +1,5 @@
 #include "libattn/ops/check.h"
 
-#include <ATen/Parallel.h>
-
 #include <string>
 
 #include "attn/error.h"
@@ -72,18 +70,6 @@ at::Tensor check_offsets(const char* op, const at::Tensor& offsets, int64_t tota
                 std::to_string(total) + " rows; the last offset must be the number of instances");
   }
   return packed;
-}
-
-core::Parallel torch_threads() {
-  core::Parallel parallel;
-  // Inside another parallel region LibTorch runs at::parallel_for on the calling thread.
-  parallel.threads = at::in_parallel_region() ? 1 : at::get_num_threads();
-  parallel.run = [](int workers, const std::function<void(int)>& job) {
-    at::parallel_for(0, workers, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t w = begin; w < end; ++w) job(static_cast<int>(w));
-    });
-  };
-  return parallel;
 }
 
 }  // namespace attn::ops

@@ -1,18 +1,165 @@
 #include "attn/pooling.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
 #include <string>
-#include <vector>
 
+#include "attn/core.h"
 #include "attn/error.h"
 #include "libattn/ops/check.h"
 
 namespace attn {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::tensor_list;
+
+constexpr const char* kOp = "attention_pool";
+
+struct Saved {
+  at::Tensor out, lse, lse_tail, entropy;
+};
+
+/// Columns contiguous and rows apart: what the kernels read in place.
+at::Tensor readable(const at::Tensor& tensor) {
+  return tensor.size(1) <= 1 || tensor.stride(1) == 1 ? tensor : tensor.contiguous();
+}
+
+template <class T>
+core::PoolInput<T> input_of(const at::Tensor& scores, const at::Tensor& values,
+                            const at::Tensor& offsets) {
+  core::PoolInput<T> in;
+  in.bags = offsets.size(0) - 1;
+  in.heads = scores.size(1);
+  in.d = values.size(1);
+  in.offsets = offsets.const_data_ptr<int64_t>();
+  in.scores = scores.const_data_ptr<T>();
+  in.scores_row = scores.stride(0);
+  in.values = values.const_data_ptr<T>();
+  in.values_row = values.stride(0);
+  return in;
+}
+
+template <class T>
+core::PoolOutput<T> output_of(const Saved& s) {
+  return {s.out.mutable_data_ptr<T>(), s.lse.mutable_data_ptr<T>(),
+          s.lse_tail.mutable_data_ptr<T>(), s.entropy.mutable_data_ptr<T>()};
+}
+
+Saved run_forward(const at::Tensor& given_scores, const at::Tensor& given_values,
+                  const at::Tensor& offsets) {
+  const at::Tensor scores = readable(given_scores), values = readable(given_values);
+  const int64_t bags = offsets.size(0) - 1, heads = scores.size(1);
+  Saved s;
+  s.out = at::empty({bags, heads, values.size(1)}, values.options());
+  s.lse = at::empty({bags, heads}, values.options());
+  s.lse_tail = at::empty_like(s.lse);
+  s.entropy = at::empty_like(s.lse);
+  if (scores.scalar_type() == at::kFloat) {
+    core::pool_forward(input_of<float>(scores, values, offsets), output_of<float>(s),
+                       ops::torch_threads());
+  } else {
+    core::pool_forward(input_of<double>(scores, values, offsets), output_of<double>(s),
+                       ops::torch_threads());
+  }
+  return s;
+}
+
+template <class T>
+void run_backward_as(const at::Tensor& scores, const at::Tensor& values, const at::Tensor& offsets,
+                     const Saved& s, const tensor_list& incoming, const tensor_list& outgoing) {
+  tensor_list held(3);
+  const auto read = [&](size_t i) -> const T* {
+    if (!incoming[i].defined()) return nullptr;
+    held[i] = incoming[i].contiguous();
+    return held[i].const_data_ptr<T>();
+  };
+  core::PoolGradient<T> g;
+  g.dout = read(0);
+  g.dlse = read(1);
+  g.dentropy = read(2);
+  if (outgoing[0].defined()) g.dscores = outgoing[0].mutable_data_ptr<T>();
+  if (outgoing[1].defined()) g.dvalues = outgoing[1].mutable_data_ptr<T>();
+  core::pool_backward(input_of<T>(scores, values, offsets), output_of<T>(s), g,
+                      ops::torch_threads());
+}
+
+/// Gradients of scores and values; undefined where not wanted.
+tensor_list run_backward(const at::Tensor& given_scores, const at::Tensor& given_values,
+                         const at::Tensor& offsets, const Saved& s, const tensor_list& incoming,
+                         bool want_scores, bool want_values) {
+  const at::Tensor scores = readable(given_scores), values = readable(given_values);
+  tensor_list outgoing(2);
+  if (want_scores) outgoing[0] = at::empty(scores.sizes(), scores.options());
+  if (want_values) outgoing[1] = at::empty(values.sizes(), values.options());
+  if (scores.scalar_type() == at::kFloat) {
+    run_backward_as<float>(scores, values, offsets, s, incoming, outgoing);
+  } else {
+    run_backward_as<double>(scores, values, offsets, s, incoming, outgoing);
+  }
+  return outgoing;
+}
+
+/// The gradients as a function of their own, so that differentiating them again is refused and not
+/// silently zero.
+struct PoolBackward : public Function<PoolBackward> {
+  static tensor_list forward(AutogradContext*, const at::Tensor& scores, const at::Tensor& values,
+                             const std::optional<at::Tensor>& dout,
+                             const std::optional<at::Tensor>& dlse,
+                             const std::optional<at::Tensor>& dentropy, const at::Tensor& offsets,
+                             const Saved& s, bool want_scores, bool want_values) {
+    return run_backward(
+        scores, values, offsets, s,
+        {dout.value_or(at::Tensor()), dlse.value_or(at::Tensor()), dentropy.value_or(at::Tensor())},
+        want_scores, want_values);
+  }
+  static tensor_list backward(AutogradContext*, const tensor_list&) {
+    throw Error(
+        "attention_pool: its gradient was differentiated again (double backward), which it does "
+        "not support; pool with "
+        "softmax and matmul where second derivatives are needed");
+  }
+};
+
+std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
+}
+
+struct PoolFunction : public Function<PoolFunction> {
+  static tensor_list forward(AutogradContext* ctx, const at::Tensor& scores,
+                             const at::Tensor& values, const at::Tensor& offsets) {
+    const Saved s = run_forward(scores, values, offsets);
+    ctx->set_materialize_grads(false);
+    ctx->save_for_backward({scores, values, offsets, s.out, s.lse, s.lse_tail, s.entropy});
+    return {s.out, s.lse, s.entropy};
+  }
+
+  static tensor_list backward(AutogradContext* ctx, const tensor_list& incoming) {
+    const tensor_list kept = ctx->get_saved_variables();
+    tensor_list g(3);
+    if (!incoming[0].defined() && !incoming[1].defined() && !incoming[2].defined()) return g;
+    const Saved s{kept[3].detach(), kept[4].detach(), kept[5].detach(), kept[6].detach()};
+    const bool scores = ctx->needs_input_grad(0), values = ctx->needs_input_grad(1);
+    const tensor_list found =
+        c10::GradMode::is_enabled()
+            ? PoolBackward::apply(kept[0], kept[1], if_defined(incoming[0]),
+                                  if_defined(incoming[1]), if_defined(incoming[2]), kept[2], s,
+                                  scores, values)
+            : run_backward(kept[0], kept[1], kept[2], s, incoming, scores, values);
+    g[0] = found[0];
+    g[1] = found[1];
+    return g;
+  }
+};
+
+}  // namespace
 
 PoolResult attention_pool(const at::Tensor& scores, const at::Tensor& values,
                           const at::Tensor& offsets) {
-  constexpr const char* kOp = "attention_pool";
   ops::check_input(kOp, "scores", scores, 2, "(T, K): instances, heads");
   ops::check_input(kOp, "values", values, 2, "(T, D): instances, features");
   ops::check_same_type(kOp, "values", values, "scores", scores);
@@ -22,41 +169,28 @@ PoolResult attention_pool(const at::Tensor& scores, const at::Tensor& values,
                 "; expected one row of each per instance");
   }
   const at::Tensor packed = ops::check_offsets(kOp, offsets, scores.size(0));
-  const int64_t* at = packed.const_data_ptr<int64_t>();
-  std::vector<at::Tensor> out, lse, entropy;
-  for (int64_t b = 0; b + 1 < packed.size(0); ++b) {
-    const int64_t n = at[b + 1] - at[b];
-    const at::Tensor s = scores.narrow(0, at[b], n), v = values.narrow(0, at[b], n);
-    const at::Tensor l =
-        n > 0 ? at::logsumexp(s, 0) : at::full({s.size(1)}, -INFINITY, s.options());
-    const at::Tensor log_p = n > 0 ? s - l : s;
-    const at::Tensor p = log_p.exp();
-    out.push_back(at::matmul(p.t(), v));
-    lse.push_back(l);
-    entropy.push_back(-(p * log_p.clamp_min(-1e30)).sum(0));
+  if (!c10::GradMode::is_enabled() || !(scores.requires_grad() || values.requires_grad())) {
+    const Saved s = run_forward(scores, values, packed);
+    return {s.out, s.lse, s.entropy};
   }
-  if (out.empty()) {
-    return {at::zeros({0, scores.size(1), values.size(1)}, scores.options()),
-            at::zeros({0, scores.size(1)}, scores.options()),
-            at::zeros({0, scores.size(1)}, scores.options())};
-  }
-  return {at::stack(out), at::stack(lse), at::stack(entropy)};
+  const tensor_list r = PoolFunction::apply(scores, values, packed);
+  return {r[0], r[1], r[2]};
 }
 
 at::Tensor pool_weights(const at::Tensor& scores, const at::Tensor& lse,
                         const at::Tensor& offsets) {
-  constexpr const char* kOp = "pool_weights";
-  ops::check_input(kOp, "scores", scores, 2, "(T, K): instances, heads");
-  ops::check_input(kOp, "lse", lse, 2, "(B, K): bags, heads");
-  ops::check_same_type(kOp, "lse", lse, "scores", scores);
-  const at::Tensor packed = ops::check_offsets(kOp, offsets, scores.size(0));
+  constexpr const char* kName = "pool_weights";
+  ops::check_input(kName, "scores", scores, 2, "(T, K): instances, heads");
+  ops::check_input(kName, "lse", lse, 2, "(B, K): bags, heads");
+  ops::check_same_type(kName, "lse", lse, "scores", scores);
+  const at::Tensor packed = ops::check_offsets(kName, offsets, scores.size(0));
   if (lse.size(0) != packed.size(0) - 1 || lse.size(1) != scores.size(1)) {
-    throw Error(std::string(kOp) + ": lse has shape " + ops::shape_text(lse) + "; expected (" +
+    throw Error(std::string(kName) + ": lse has shape " + ops::shape_text(lse) + "; expected (" +
                 std::to_string(packed.size(0) - 1) + ", " + std::to_string(scores.size(1)) +
                 "): bags, heads");
   }
-  const at::Tensor length = at::diff(packed);
-  return (scores.detach() - at::repeat_interleave(lse.detach(), length, 0, scores.size(0))).exp();
+  const at::Tensor lengths = at::diff(packed);
+  return (scores.detach() - at::repeat_interleave(lse.detach(), lengths, 0, scores.size(0))).exp();
 }
 
 }  // namespace attn
