@@ -28,8 +28,8 @@ struct GatedAttentionCache {
 at::Tensor gated_attention_forward(const at::Tensor& h, const GatedAttentionWeights& weights,
                                    GatedAttentionCache* cache = nullptr);
 
-/// Gradients of the scores: `grad` has the shapes of the weights and is overwritten; dh (T,D) is
-/// added to `grad_h` when defined.
+/// Gradients of the scores: those of the weights are added to `grad` (same shapes), dh (T,D) to
+/// `grad_h` where that is defined.
 void gated_attention_backward(const at::Tensor& grad_scores, const at::Tensor& h,
                               const GatedAttentionWeights& weights,
                               const GatedAttentionCache& cache, GatedAttentionWeights& grad,

@@ -47,4 +47,8 @@ UnlabelledBags read_unlabelled(const std::filesystem::path& folder_or_file,
 /// source).
 nlohmann::json shared_preprocessing(const nlohmann::json& attn_config);
 
+/// The first key at which two configurations differ and both values, "/tiles/tile/mpp: 0.5
+/// against 1.0"; empty for equal ones.
+std::string first_difference(const nlohmann::json& a, const nlohmann::json& b);
+
 }  // namespace pathology

@@ -35,4 +35,9 @@ MilModelFile load_mil_model(const std::filesystem::path& path);
 void check_compatible(const MilModelFile& model, const std::filesystem::path& model_path,
                       const BagSet& set);
 
+/// Renumbers the labels of `set` by the model's class names. Throws Error on a label the model does
+/// not know.
+void match_classes(BagSet& set, const std::vector<std::string>& classes,
+                   const std::filesystem::path& model_path);
+
 }  // namespace pathology

@@ -46,4 +46,8 @@ struct FitResult {
 FitResult fit(const BagSet& set, const Split& split, const MilConfig& config,
               const attn::train::TrainFiles& files, const attn::Hooks& hooks);
 
+/// Digest of everything that determines `fit`'s result: configuration, data, training and
+/// validation bags.
+std::string fit_fingerprint(const BagSet& set, const Split& split, const MilConfig& config);
+
 }  // namespace pathology

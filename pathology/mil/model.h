@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libattn/nn/entropy_regulariser.h"
 #include "libattn/nn/gated_attention_pool.h"
@@ -64,6 +65,8 @@ class MilModel {
 
   /// x (N,D), N >= 1, standardised, of the model's type.
   MilOutput forward(const at::Tensor& x) const;
+  /// h (N,D_inner) of the same x.
+  at::Tensor embed(const at::Tensor& x) const;
 
   /// CE(logits, label) + regulariser.weight_at(progress) * sum_n a_n ln a_n; the gradient is added
   /// to each parameter's `.grad()` (which must be defined), scaled by `scale` (1/bags of the step).
@@ -81,6 +84,9 @@ class MilModel {
   at::Tensor embed_, classifier_, bias_;
   attn::nn::GatedAttentionWeights attention_;
 };
+
+/// log softmax of logits (C), in fp64 whatever their type.
+std::vector<double> log_probabilities(const at::Tensor& logits);
 
 /// a_n = exp(score_n - lse), (N) float64.
 at::Tensor attention_weights(const MilOutput& output);

@@ -11,13 +11,14 @@
 namespace pathology {
 
 struct Scaler {
-  at::Tensor mean;     ///< (D) float64
-  at::Tensor inverse;  ///< (D) float64: 1/sd (population sd over all instances), 0 for a column
+  at::Tensor mean;     ///< (D) float64 as fitted
+  at::Tensor inverse;  ///< (D): 1/sd (population sd over all instances), 0 for a column
                        ///< that is constant
 
   bool defined() const { return mean.defined(); }
-  /// (x - mean) * inverse in the type `like`, (N,D).
-  at::Tensor apply(const at::Tensor& x, at::ScalarType type) const;
+  /// (x - mean) * inverse, (N,D); x of the scaler's own type.
+  at::Tensor apply(const at::Tensor& x) const;
+  Scaler to(at::ScalarType type) const;
 };
 
 /// One pass over the bags `items` (parallel-variance update of Chan et al. 1979, fp64).

@@ -10,8 +10,6 @@
 
 namespace pathology {
 
-enum class Part { train, validation, test };
-
 /// Indices into BagSet::bags, each ascending; no patient in two parts.
 struct Split {
   std::vector<int64_t> train, validation, test;
@@ -38,6 +36,9 @@ std::vector<Split> k_folds(const BagSet& set, int64_t folds, bool stratified, ui
 
 /// Moves a validation part, `fraction` of its patients, out of `split.train`, stratified by class.
 Split with_validation(const BagSet& set, const Split& split, double fraction, uint64_t seed);
+
+/// Throws Error unless `items` hold at least two classes.
+void require_two_classes(const BagSet& set, const std::vector<int64_t>& items);
 
 /// CSV `bag,part` with part = train, validation or test. Atomic.
 void write_splits(const std::filesystem::path& path, const BagSet& set, const Split& split);

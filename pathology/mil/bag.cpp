@@ -1,0 +1,150 @@
+#include "pathology/mil/bag.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "attn/error.h"
+#include "libattn/io/json.h"
+#include "libattn/io/nearest_name.h"
+#include "libattn/io/table.h"
+#include "libattn/io/text.h"
+#include "pathology/mil/bag_csv.h"
+#include "pathology/mil/bag_h5.h"
+
+namespace pathology {
+namespace {
+
+/// The column asked for, or the first of `usual` that the table has; empty when there is none.
+std::string choose_column(const attn::io::Table& table, const std::string& wanted,
+                          std::initializer_list<const char*> usual) {
+  if (!wanted.empty()) {
+    if (!table.has(wanted)) {
+      throw attn::Error(table.path().string() + ": has no column " + attn::io::quote_text(wanted) +
+                        ", found " + attn::io::list_names(table.columns()) +
+                        attn::io::did_you_mean(wanted, table.columns()));
+    }
+    return wanted;
+  }
+  for (const char* name : usual)
+    if (table.has(name)) return name;
+  return "";
+}
+
+[[noreturn]] void no_column(const attn::io::Table& table, const char* expected) {
+  throw attn::Error(table.path().string() + ": expected a column " + expected + ", found " +
+                    attn::io::list_names(table.columns()));
+}
+
+std::optional<double> as_number(const std::string& text) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc() && stop == end && std::isfinite(value) ? std::optional(value)
+                                                                     : std::nullopt;
+}
+
+}  // namespace
+
+at::Tensor BagSet::features(int64_t i) const {
+  const Bag& bag = bags.at(static_cast<size_t>(i));
+  if (bag.features.defined()) return bag.features;
+  const at::Tensor x = read_feature_file(bag.path).bag.features;
+  if (x.size(0) != bag.instances || x.size(1) != dim) {
+    throw attn::Error(bag.path.string() +
+                      ": changed while it was in use; expected features of shape " +
+                      attn::io::shape_text(std::vector<int64_t>{bag.instances, dim}) + ", found " +
+                      attn::io::shape_text(x.sizes().vec()));
+  }
+  return x;
+}
+
+LabelTable read_labels(const std::filesystem::path& csv, const LabelOptions& options) {
+  const attn::io::Table table = attn::io::Table::read(csv);
+  const std::string id =
+      choose_column(table, options.id_column, {"slide_id", "slide", "bag", "filename", "FILENAME"});
+  const std::string label = choose_column(table, options.label_column, {"label"});
+  const std::string patient =
+      choose_column(table, options.patient_column, {"case_id", "patient", "patient_id", "PATIENT"});
+  if (id.empty()) no_column(table, "slide_id (or slide, bag, filename)");
+  if (label.empty()) no_column(table, "label");
+  if (table.rows() == 0) throw attn::Error(csv.string() + ": holds a header but no rows");
+  const std::vector<std::string> ids = table.strings(id), labels = table.strings(label);
+  const std::vector<std::string> patients = patient.empty() ? ids : table.strings(patient);
+  LabelTable out;
+  std::map<std::string, size_t> seen;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const auto row = static_cast<int64_t>(i);
+    if (ids[i].empty()) throw attn::Error(table.locate(row, id) + ": the slide has no name");
+    const auto [found, fresh] = seen.emplace(ids[i], out.ids.size());
+    if (!fresh) {
+      if (labels[i] == out.labels[found->second] && patients[i] == out.patients[found->second])
+        continue;
+      throw attn::Error(
+          table.locate(row, id) + ": " + attn::io::quote_text(ids[i]) +
+          " stands here a second time with another label or patient; keep one row a slide");
+    }
+    out.ids.push_back(ids[i]);
+    out.labels.push_back(labels[i]);
+    out.patients.push_back(patients[i].empty() ? ids[i] : patients[i]);
+  }
+  return out;
+}
+
+std::vector<std::string> class_names(const std::vector<std::string>& labels) {
+  std::vector<std::string> names = labels;
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  const auto numeric = [](const std::string& s) { return as_number(s).has_value(); };
+  if (std::all_of(names.begin(), names.end(), numeric)) {
+    std::stable_sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+      return *as_number(a) < *as_number(b);
+    });
+  }
+  return names;
+}
+
+BagSet load_bags(const std::filesystem::path& bags, const std::filesystem::path& labels,
+                 const LabelOptions& options, const attn::Hooks& hooks) {
+  BagSet set;
+  if (std::filesystem::is_directory(bags)) {
+    if (labels.empty()) {
+      throw attn::UsageError(
+          bags.string() +
+          ": is a folder of feature files, so a table of labels is needed; name it "
+          "with --labels FILE.csv");
+    }
+    BagFolderOptions folder;
+    folder.labels = options;
+    set = read_bag_folder(bags, labels, folder, hooks);
+  } else {
+    if (!labels.empty()) {
+      throw attn::UsageError(bags.string() +
+                             ": is a table of bags, which carries its labels; --labels goes with a "
+                             "folder of feature files");
+    }
+    set = read_bag_csv(bags, hooks);
+  }
+  const auto absolute = [](const std::filesystem::path& p) {
+    return p.empty() ? std::string() : std::filesystem::absolute(p).lexically_normal().string();
+  };
+  set.source = {{"bags", absolute(bags)},
+                {"labels", absolute(labels)},
+                {"id_column", options.id_column},
+                {"label_column", options.label_column},
+                {"patient_column", options.patient_column}};
+  return set;
+}
+
+BagSet load_source(const nlohmann::json& source, const attn::Hooks& hooks) {
+  const char* where = "the model's record of its bags";
+  const auto text = [&](const char* key) { return attn::io::get<std::string>(source, key, where); };
+  const LabelOptions options{text("id_column"), text("label_column"), text("patient_column")};
+  return load_bags(text("bags"), text("labels"), options, hooks);
+}
+
+}  // namespace pathology

@@ -1,0 +1,249 @@
+#include "pathology/mil/bag_h5.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+
+#include "attn/error.h"
+#include "libattn/io/digest.h"
+#include "libattn/io/nearest_name.h"
+#include "libattn/io/text.h"
+#include "pathology/slide/features.h"
+
+namespace pathology {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> h5_files(const fs::path& folder) {
+  std::vector<fs::path> out;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const fs::path& p = entry.path();
+    if (p.extension() == ".h5" && !p.filename().string().starts_with(".")) out.push_back(p);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<fs::path> feature_files(const fs::path& folder) {
+  if (!fs::is_directory(folder)) {
+    throw attn::Error(folder.string() +
+                      (fs::exists(folder) ? ": is not a folder" : ": no such folder") +
+                      "; expected a folder of feature files (.h5)");
+  }
+  for (const fs::path& place : {folder, folder / "h5_files", folder / "features"}) {
+    std::vector<fs::path> files = h5_files(place);
+    if (!files.empty()) return files;
+  }
+  throw attn::Error(
+      folder.string() +
+      ": holds no feature files; expected SLIDE.h5 here or in h5_files/ or features/");
+}
+
+/// The id less a slide's file extension, so that `a.svs` in a table finds `a.h5`.
+std::string without_extension(const std::string& id) {
+  static const std::set<std::string, std::less<>> known{
+      ".svs", ".tif",     ".tiff", ".ndpi", ".mrxs", ".scn",  ".vms", ".vmu",
+      ".bif", ".svslide", ".dcm",  ".png",  ".jpg",  ".jpeg", ".h5"};
+  const size_t dot = id.rfind('.');
+  if (dot == std::string::npos || dot == 0) return id;
+  std::string extension = id.substr(dot);
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return known.contains(extension) ? id.substr(0, dot) : id;
+}
+
+/// Row of the table for each slide id, by the id as written and less its extension.
+std::map<std::string, size_t> index_labels(const LabelTable& table, const fs::path& csv) {
+  std::map<std::string, size_t> rows;
+  for (size_t i = 0; i < table.ids.size(); ++i) {
+    const std::string id = without_extension(table.ids[i]);
+    const auto [found, fresh] = rows.emplace(id, i);
+    if (!fresh && (table.labels[found->second] != table.labels[i] ||
+                   table.patients[found->second] != table.patients[i])) {
+      throw attn::Error(csv.string() + ": " + attn::io::quote_text(table.ids[found->second]) +
+                        " and " + attn::io::quote_text(table.ids[i]) +
+                        " name the same slide with different labels or patients");
+    }
+  }
+  return rows;
+}
+
+/// Refuses a bag that differs in kind from the first one.
+void require_alike(const FeatureFile& first, const FeatureFile& file) {
+  if (file.bag.features.size(1) != first.bag.features.size(1)) {
+    throw attn::Error(
+        file.bag.path.string() + ": has " + std::to_string(file.bag.features.size(1)) +
+        " features a tile, but " + first.bag.path.string() + " has " +
+        std::to_string(first.bag.features.size(1)) + "; all bags must come from one encoder");
+  }
+  if (file.preprocessing != first.preprocessing) {
+    throw attn::Error(file.bag.path.string() + ": was made with other parameters than " +
+                      first.bag.path.string() + " (" +
+                      first_difference(file.preprocessing, first.preprocessing) +
+                      "); make all features of a folder alike");
+  }
+}
+
+void warn_about(const attn::Hooks& hooks, const std::vector<std::string>& ids,
+                const std::string& what) {
+  if (ids.empty()) return;
+  hooks.warning(std::to_string(ids.size()) + (ids.size() == 1 ? " slide " : " slides ") + what +
+                ": " + attn::io::list_names(ids));
+}
+
+/// Collects bags alike into a set, keeping features in memory while they fit.
+class Collector {
+ public:
+  Collector(BagSet& set, int64_t memory_limit) : set_(set), memory_left_(memory_limit) {}
+
+  void add(FeatureFile file, const std::string& label) {
+    if (!first_) {
+      first_ = file;
+      first_->bag.coords.clear();
+      set_.dim = file.bag.features.size(1);
+      set_.preprocessing = file.preprocessing;
+      set_.feature_names = file.feature_names;
+    } else {
+      require_alike(*first_, file);
+    }
+    Bag bag = std::move(file.bag);
+    digest_.update(bag.id + '\0' + label + '\0');
+    digest_.update(bag.features.const_data_ptr(), bag.features.nbytes());
+    memory_left_ -= static_cast<int64_t>(bag.features.nbytes());
+    if (memory_left_ < 0) {
+      bag.features = at::Tensor();
+      bag.coords = {};
+    }
+    set_.bags.push_back(std::move(bag));
+  }
+
+  void finish() { set_.digest = digest_.hex(); }
+
+ private:
+  BagSet& set_;
+  int64_t memory_left_;
+  std::optional<FeatureFile> first_;
+  attn::io::Digest digest_;
+};
+
+}  // namespace
+
+nlohmann::json shared_preprocessing(const nlohmann::json& attn_config) {
+  nlohmann::json out = attn_config;
+  if (out.is_object() && out.contains("tiles") && out["tiles"].is_object())
+    for (const char* key : {"slide", "mpp", "mpp_source"}) out["tiles"].erase(key);
+  return out;
+}
+
+std::string first_difference(const nlohmann::json& a, const nlohmann::json& b) {
+  const nlohmann::json patch = nlohmann::json::diff(a, b);
+  if (patch.empty()) return "";
+  const auto key = patch[0].at("path").get<std::string>();
+  const nlohmann::json::json_pointer pointer(key);
+  const auto value = [&](const nlohmann::json& j) {
+    return j.contains(pointer) ? j.at(pointer).dump() : std::string("nothing");
+  };
+  return (key.empty() ? "all" : key) + ": " + value(a) + " against " + value(b);
+}
+
+FeatureFile read_feature_file(const fs::path& path) {
+  Features features = read_features(path);
+  FeatureFile out;
+  out.bag.id = path.stem().string();
+  out.bag.patient = out.bag.id;
+  out.bag.path = path;
+  out.bag.instances = features.size();
+  out.bag.features =
+      at::from_blob(features.values.data(), {features.size(), features.dim}, at::kFloat).clone();
+  out.bag.coords = std::move(features.coords);
+  out.preprocessing = shared_preprocessing(features.config);
+  out.feature_names = std::move(features.names);
+  return out;
+}
+
+BagSet read_bag_folder(const fs::path& folder, const fs::path& labels,
+                       const BagFolderOptions& options, const attn::Hooks& hooks) {
+  const std::vector<fs::path> files = feature_files(folder);
+  const LabelTable table = read_labels(labels, options.labels);
+  const std::map<std::string, size_t> rows = index_labels(table, labels);
+  BagSet set;
+  Collector collector(set, options.memory_limit);
+  std::vector<std::string> unlabelled, empty, bag_labels;
+  std::set<std::string> found;
+  for (size_t f = 0; f < files.size(); ++f) {
+    hooks.check();
+    const std::string id = files[f].stem().string();
+    const auto row = rows.find(id);
+    if (row == rows.end() || table.labels[row->second].empty()) {
+      unlabelled.push_back(id);
+      continue;
+    }
+    found.insert(id);
+    FeatureFile file = read_feature_file(files[f]);
+    if (file.bag.instances == 0) {
+      empty.push_back(id);
+      continue;
+    }
+    file.bag.patient = table.patients[row->second];
+    bag_labels.push_back(table.labels[row->second]);
+    collector.add(std::move(file), bag_labels.back());
+    hooks.report("bags", static_cast<int64_t>(f) + 1, static_cast<int64_t>(files.size()));
+  }
+  collector.finish();
+  std::vector<std::string> featureless;
+  for (const auto& [id, row] : rows)
+    if (!found.contains(id) && !table.labels[row].empty()) featureless.push_back(id);
+  warn_about(hooks, unlabelled,
+             "of " + folder.string() + " left out, without a label in " + labels.string());
+  warn_about(hooks, featureless,
+             "of " + labels.string() + " left out, without features in " + folder.string());
+  warn_about(hooks, empty, "left out, without a single tile");
+  if (set.bags.empty()) {
+    throw attn::Error(
+        folder.string() + " and " + labels.string() +
+        ": no slide has both features and a label; a slide's name in the table must be "
+        "its feature file's name less .h5, for example " +
+        attn::io::quote_text(files[0].stem().string()));
+  }
+  set.classes = class_names(bag_labels);
+  for (size_t b = 0; b < set.bags.size(); ++b)
+    set.bags[b].label =
+        std::find(set.classes.begin(), set.classes.end(), bag_labels[b]) - set.classes.begin();
+  return set;
+}
+
+UnlabelledBags read_unlabelled(const fs::path& folder_or_file, const attn::Hooks& hooks) {
+  const std::vector<fs::path> files =
+      fs::is_directory(folder_or_file) || !fs::exists(folder_or_file)
+          ? feature_files(folder_or_file)
+          : std::vector<fs::path>{folder_or_file};
+  UnlabelledBags out;
+  Collector collector(out.set, BagFolderOptions{}.memory_limit);
+  for (size_t f = 0; f < files.size(); ++f) {
+    hooks.check();
+    const auto skip = [&](const std::string& reason) {
+      hooks.warning(reason);
+      out.failures.emplace_back(files[f], reason);
+    };
+    try {
+      FeatureFile file = read_feature_file(files[f]);
+      if (file.bag.instances == 0)
+        skip(files[f].string() + ": holds no tiles, so nothing can be predicted");
+      else
+        collector.add(std::move(file), "");
+    } catch (const attn::Error& error) {
+      skip(error.what());
+    }
+    hooks.report("bags", static_cast<int64_t>(f) + 1, static_cast<int64_t>(files.size()));
+  }
+  collector.finish();
+  return out;
+}
+
+}  // namespace pathology

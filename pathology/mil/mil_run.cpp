@@ -1,0 +1,215 @@
+#include "pathology/mil/mil_run.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <system_error>
+
+#include "attn/error.h"
+#include "libattn/io/atomic_file.h"
+#include "libattn/io/digest.h"
+#include "libattn/io/json.h"
+#include "libattn/train/checkpoint.h"
+
+namespace pathology {
+namespace {
+
+namespace fs = std::filesystem;
+
+nlohmann::json number(double v) {
+  return std::isfinite(v) ? nlohmann::json(v) : nlohmann::json();
+}
+
+/// Which part each bag is in; empty for bags in none.
+std::vector<std::string> part_names(const BagSet& set, const Split& split) {
+  std::vector<std::string> out(set.bags.size());
+  for (const int64_t i : split.train) out[static_cast<size_t>(i)] = "train";
+  for (const int64_t i : split.validation) out[static_cast<size_t>(i)] = "validation";
+  for (const int64_t i : split.test) out[static_cast<size_t>(i)] = "test";
+  return out;
+}
+
+std::vector<BagPrediction> only(const std::vector<BagPrediction>& predictions,
+                                const std::vector<std::string>& part, const std::string& wanted) {
+  std::vector<BagPrediction> out;
+  for (size_t i = 0; i < predictions.size(); ++i)
+    if (part[i] == wanted) out.push_back(predictions[i]);
+  return out;
+}
+
+nlohmann::json metrics_by_part(const std::vector<BagPrediction>& predictions,
+                               const std::vector<std::string>& part,
+                               std::initializer_list<const char*> parts, int64_t classes,
+                               uint64_t seed, int64_t bootstrap) {
+  nlohmann::json out = nlohmann::json::object();
+  for (const char* name : parts) {
+    const std::vector<BagPrediction> own = only(predictions, part, name);
+    if (!own.empty()) out[name] = part_metrics(own, classes, seed, bootstrap);
+  }
+  return out;
+}
+
+/// Removes an unfinished run of other settings, saying so.
+void discard_foreign_checkpoint(const fs::path& path, const std::string& fingerprint,
+                                const attn::Hooks& hooks) {
+  const auto checkpoint = attn::train::load_checkpoint(path);
+  if (!checkpoint || checkpoint->fingerprint == fingerprint) return;
+  hooks.warning(path.string() +
+                ": belongs to an unfinished run with other settings or data; training starts anew");
+  fs::remove(path);
+}
+
+nlohmann::json describe_training(const BagSet& set, const Split& split,
+                                 const TrainRunOptions& options,
+                                 const attn::train::TrainResult& training) {
+  const auto& history = training.history;
+  return {{"data_digest", set.digest},
+          {"source", set.source},
+          {"bags",
+           {{"train", split.train.size()},
+            {"validation", split.validation.size()},
+            {"test", split.test.size()}}},
+          {"split",
+           {{"validation", options.split.validation},
+            {"test", options.split.test},
+            {"stratified", options.split.stratified},
+            {"from_file", !options.split_file.empty()}}},
+          {"seed", options.config.optimisation.seed},
+          {"epochs_run", history.size()},
+          {"best_epoch", training.best_epoch + 1},
+          {"stopped_early", training.stopped_early}};
+}
+
+}  // namespace
+
+nlohmann::json part_metrics(const std::vector<BagPrediction>& predictions, int64_t classes,
+                            uint64_t seed, int64_t bootstrap) {
+  const attn::train::Predictions p = metrics_input(predictions, classes);
+  const auto m = attn::train::classification_metrics(p);
+  std::vector<double> entropy, normalised;
+  for (const BagPrediction& b : predictions) {
+    entropy.push_back(b.entropy);
+    normalised.push_back(b.normalised_entropy);
+  }
+  nlohmann::json out = {{"n", m.n},
+                        {"auc", number(m.auc)},
+                        {"accuracy", number(m.accuracy)},
+                        {"balanced_accuracy", number(m.balanced_accuracy)},
+                        {"f1", number(m.f1)},
+                        {"entropy", number(attn::train::mean_sd(entropy).mean)},
+                        {"entropy_normalised", number(attn::train::mean_sd(normalised).mean)}};
+  const std::vector<int64_t> confusion = attn::train::confusion_matrix(p);
+  for (int64_t c = 0; c < classes; ++c) {
+    const auto row = confusion.begin() + c * classes;
+    out["confusion"].push_back(std::vector<int64_t>(row, row + classes));
+  }
+  if (bootstrap < 1) return out;
+  const auto i = attn::train::bootstrap_intervals(p, seed, bootstrap);
+  const auto pair = [](const attn::train::Interval& v) {
+    return nlohmann::json::array({number(v.low), number(v.high)});
+  };
+  out["intervals"] = {{"auc", pair(i.auc)},
+                      {"accuracy", pair(i.accuracy)},
+                      {"balanced_accuracy", pair(i.balanced_accuracy)},
+                      {"f1", pair(i.f1)}};
+  out["level"] = i.level;
+  out["resamples"] = i.resamples;
+  return out;
+}
+
+TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options, const fs::path& run,
+                         const attn::Hooks& hooks) {
+  attn::io::make_directories(run);
+  SplitOptions split_options = options.split;
+  split_options.seed = options.config.optimisation.seed;
+  const Split split = options.split_file.empty() ? split_bags(set, split_options)
+                                                 : read_splits(options.split_file, set);
+  write_splits(run / "splits.csv", set, split);
+  attn::train::TrainFiles files;
+  files.metrics_csv = run / "metrics.csv";
+  files.checkpoint = run / "checkpoint.safetensors";
+  files.checkpoint_seconds = options.checkpoint_seconds;
+  discard_foreign_checkpoint(files.checkpoint, fit_fingerprint(set, split, options.config), hooks);
+  FitResult fitted = fit(set, split, options.config, files, hooks);
+
+  const std::vector<std::string> all_parts = part_names(set, split);
+  std::vector<int64_t> items;
+  std::vector<std::string> part;
+  for (size_t i = 0; i < all_parts.size(); ++i) {
+    if (all_parts[i].empty()) continue;
+    items.push_back(static_cast<int64_t>(i));
+    part.push_back(all_parts[i]);
+  }
+  std::vector<BagPrediction> predictions = predict_bags(fitted.fitted, set, items, hooks);
+  nlohmann::json metrics = metrics_by_part(predictions, part, {"train", "validation", "test"},
+                                           static_cast<int64_t>(set.classes.size()),
+                                           options.config.optimisation.seed, options.bootstrap);
+  MilModelFile model{std::move(fitted.fitted),
+                     options.config,
+                     set.classes,
+                     set.feature_names,
+                     set.preprocessing,
+                     describe_training(set, split, options, fitted.training),
+                     metrics};
+  model.config.model = model.fitted.model.config();
+  write_predictions(run / "predictions.csv", set, set.classes, predictions, part);
+  save_mil_model(run / "model.safetensors", model);
+  std::error_code ignored;  // the model stands; a checkpoint left behind does no harm
+  fs::remove(files.checkpoint, ignored);
+  return {std::move(model),           split,
+          std::move(predictions),     std::move(part),
+          std::move(fitted.training), std::move(metrics)};
+}
+
+fs::path model_path(const fs::path& run) {
+  if (!fs::is_directory(run)) return run;
+  const fs::path model = run / "model.safetensors";
+  if (!fs::exists(model)) {
+    throw attn::Error(
+        run.string() +
+        ": holds no model.safetensors; expected the folder of a finished training run");
+  }
+  return model;
+}
+
+EvaluateResult evaluate_run(const fs::path& run, const EvaluateOptions& options,
+                            const attn::Hooks& hooks) {
+  const fs::path path = model_path(run);
+  const MilModelFile model = load_mil_model(path);
+  EvaluateResult result;
+  result.classes = model.classes;
+  const bool own_bags = options.bags.empty();
+  Split split;
+  if (own_bags) {
+    if (!fs::is_directory(run))
+      throw attn::UsageError(
+          "evaluating a model file needs bags; name them, or name the run directory");
+    result.set = load_source(model.training.value("source", nlohmann::json::object()), hooks);
+    split = read_splits(run / "splits.csv", result.set);
+    if (result.set.digest != model.training.value("data_digest", std::string()))
+      hooks.warning("the bags or labels have changed since " + path.string() + " was trained");
+  } else {
+    result.set = load_bags(options.bags, options.labels, options.label_options, hooks);
+    for (int64_t i = 0; i < result.set.size(); ++i) split.test.push_back(i);
+  }
+  check_compatible(model, path, result.set);
+  match_classes(result.set, model.classes, path);
+  const std::vector<std::string> parts = part_names(result.set, split);
+  std::vector<int64_t> items;
+  for (int64_t i = 0; i < result.set.size(); ++i) {
+    const std::string& part = parts[static_cast<size_t>(i)];
+    if (part != "validation" && part != "test") continue;
+    items.push_back(i);
+    result.part.push_back(part);
+  }
+  if (items.empty())
+    throw attn::Error(run.string() +
+                      ": its split has neither validation nor test bags to evaluate on");
+  result.predictions = predict_bags(model.fitted, result.set, items, hooks);
+  result.metrics =
+      metrics_by_part(result.predictions, result.part, {"validation", "test"},
+                      static_cast<int64_t>(model.classes.size()), options.seed, options.bootstrap);
+  return result;
+}
+
+}  // namespace pathology

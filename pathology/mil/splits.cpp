@@ -1,0 +1,232 @@
+#include "pathology/mil/splits.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+
+#include "attn/error.h"
+#include "libattn/io/csv.h"
+#include "libattn/io/table.h"
+#include "libattn/io/text.h"
+#include "libattn/train/seed.h"
+
+namespace pathology {
+namespace {
+
+constexpr std::array<const char*, 3> kPartNames{"train", "validation", "test"};
+
+/// A patient's bags and class.
+struct Patient {
+  std::vector<int64_t> bags;
+  int64_t label = 0;
+};
+
+/// Patients of `items`, in the order of their first bag; class: the most frequent, of equals the
+/// highest, of their bags'.
+std::vector<Patient> patients_of(const BagSet& set, const std::vector<int64_t>& items) {
+  std::vector<Patient> out;
+  std::map<std::string, size_t> index;
+  for (const int64_t i : items) {
+    const auto [found, fresh] = index.emplace(set.bags[static_cast<size_t>(i)].patient, out.size());
+    if (fresh) out.emplace_back();
+    out[found->second].bags.push_back(i);
+  }
+  for (Patient& p : out) {
+    std::map<int64_t, int64_t> count;
+    for (const int64_t i : p.bags) ++count[set.bags[static_cast<size_t>(i)].label];
+    int64_t most = 0;
+    for (const auto& [label, n] : count)
+      if (n >= most) most = n, p.label = label;
+  }
+  return out;
+}
+
+std::vector<int64_t> all_bags(const BagSet& set) {
+  std::vector<int64_t> items(set.bags.size());
+  for (size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int64_t>(i);
+  return items;
+}
+
+/// Patient indices per class (one group when not stratified), each shuffled.
+std::vector<std::vector<size_t>> shuffled_groups(const std::vector<Patient>& patients,
+                                                 bool stratified, uint64_t seed) {
+  std::map<int64_t, std::vector<size_t>> by_class;
+  for (size_t p = 0; p < patients.size(); ++p)
+    by_class[stratified ? patients[p].label : 0].push_back(p);
+  std::vector<std::vector<size_t>> out;
+  for (const auto& [label, members] : by_class) {
+    std::vector<size_t> group;
+    const uint64_t own = attn::train::derive_seed(seed, "split", static_cast<uint64_t>(label));
+    for (const int64_t i : attn::train::permutation(static_cast<int64_t>(members.size()), own))
+      group.push_back(members[static_cast<size_t>(i)]);
+    out.push_back(std::move(group));
+  }
+  return out;
+}
+
+/// How many of n patients go to validation and test; training keeps at least one, then test, then
+/// validation get theirs.
+std::pair<int64_t, int64_t> part_sizes(int64_t n, double validation, double test) {
+  int64_t v = std::lround(validation * static_cast<double>(n));
+  int64_t t = std::lround(test * static_cast<double>(n));
+  if (test > 0 && t == 0 && n >= 2) t = 1;
+  if (validation > 0 && v == 0 && n >= (test > 0 ? 3 : 2)) v = 1;
+  while (v + t >= n && v + t > 0) --(v >= t ? v : t);
+  return {v, t};
+}
+
+Split cut(const BagSet& set, const std::vector<int64_t>& items, const SplitOptions& options) {
+  const std::vector<Patient> patients = patients_of(set, items);
+  Split split;
+  for (const auto& group : shuffled_groups(patients, options.stratified, options.seed)) {
+    const auto [v, t] =
+        part_sizes(static_cast<int64_t>(group.size()), options.validation, options.test);
+    for (size_t i = 0; i < group.size(); ++i) {
+      const auto place = static_cast<int64_t>(i);
+      std::vector<int64_t>& part = place < t       ? split.test
+                                   : place < t + v ? split.validation
+                                                   : split.train;
+      const auto& bags = patients[group[i]].bags;
+      part.insert(part.end(), bags.begin(), bags.end());
+    }
+  }
+  for (auto* part : {&split.train, &split.validation, &split.test})
+    std::sort(part->begin(), part->end());
+  if ((options.validation > 0 && split.validation.empty()) ||
+      (options.test > 0 && split.test.empty())) {
+    throw attn::Error(
+        "there are too few patients (" + std::to_string(patients.size()) +
+        ") to set some apart for every part of the split; add data, or set the fraction "
+        "of validation or test to 0");
+  }
+  return split;
+}
+
+}  // namespace
+
+void require_two_classes(const BagSet& set, const std::vector<int64_t>& items) {
+  for (const int64_t i : items)
+    if (set.bags[static_cast<size_t>(i)].label != set.bags[static_cast<size_t>(items[0])].label)
+      return;
+  if (items.empty()) throw attn::Error("the training part holds no bags");
+  throw attn::Error(
+      "all " + std::to_string(items.size()) + " training bags have the label " +
+      attn::io::quote_text(
+          set.classes[static_cast<size_t>(set.bags[static_cast<size_t>(items[0])].label)]) +
+      "; training needs at least two classes");
+}
+
+Split split_bags(const BagSet& set, const SplitOptions& options) {
+  if (!(options.validation >= 0 && options.test >= 0 && options.validation + options.test < 1)) {
+    throw attn::UsageError(
+        "the fractions of validation and test must not be negative and must leave something to "
+        "train "
+        "on");
+  }
+  Split split = cut(set, all_bags(set), options);
+  require_two_classes(set, split.train);
+  return split;
+}
+
+std::vector<Split> k_folds(const BagSet& set, int64_t folds, bool stratified, uint64_t seed) {
+  const std::vector<Patient> patients = patients_of(set, all_bags(set));
+  const auto n = static_cast<int64_t>(patients.size());
+  if (folds < 2) throw attn::UsageError("cross-validation needs at least 2 folds");
+  if (folds > n) {
+    throw attn::Error("there are " + std::to_string(n) + " patients, too few for " +
+                      std::to_string(folds) + " folds; ask for fewer folds");
+  }
+  std::vector<size_t> order;
+  for (const auto& group : shuffled_groups(patients, stratified, seed))
+    order.insert(order.end(), group.begin(), group.end());
+  std::vector<Split> out(static_cast<size_t>(folds));
+  for (int64_t i = 0; i < n; ++i) {
+    // Stratified: classes lie one after the other and are dealt out in turn. Else: even cuts of the
+    // shuffled order.
+    const int64_t fold = stratified ? i % folds : i * folds / n;
+    for (int64_t f = 0; f < folds; ++f) {
+      Split& split = out[static_cast<size_t>(f)];
+      std::vector<int64_t>& part = f == fold ? split.test : split.train;
+      const auto& bags = patients[order[static_cast<size_t>(i)]].bags;
+      part.insert(part.end(), bags.begin(), bags.end());
+    }
+  }
+  for (Split& split : out) {
+    std::sort(split.train.begin(), split.train.end());
+    std::sort(split.test.begin(), split.test.end());
+  }
+  return out;
+}
+
+Split with_validation(const BagSet& set, const Split& split, double fraction, uint64_t seed) {
+  SplitOptions options;
+  options.validation = fraction;
+  options.test = 0;
+  options.seed = seed;
+  Split out = cut(set, split.train, options);
+  out.test = split.test;
+  return out;
+}
+
+void write_splits(const std::filesystem::path& path, const BagSet& set, const Split& split) {
+  std::vector<const char*> part(set.bags.size(), nullptr);
+  const auto mark = [&](const std::vector<int64_t>& items, const char* name) {
+    for (const int64_t i : items) part[static_cast<size_t>(i)] = name;
+  };
+  mark(split.train, kPartNames[0]);
+  mark(split.validation, kPartNames[1]);
+  mark(split.test, kPartNames[2]);
+  std::vector<std::vector<attn::io::Cell>> rows;
+  for (size_t i = 0; i < part.size(); ++i)
+    if (part[i] != nullptr) rows.push_back({set.bags[i].id, std::string(part[i])});
+  attn::io::write_csv(path, {"bag", "part"}, rows);
+}
+
+Split read_splits(const std::filesystem::path& path, const BagSet& set) {
+  const attn::io::Table table = attn::io::Table::read(path);
+  const std::vector<std::string> ids = table.strings("bag"), parts = table.strings("part");
+  std::map<std::string, int64_t> index;
+  for (size_t i = 0; i < set.bags.size(); ++i) index[set.bags[i].id] = static_cast<int64_t>(i);
+  Split split;
+  std::map<std::string, std::string> part_of_patient;
+  std::vector<char> seen(set.bags.size(), 0);
+  for (size_t r = 0; r < ids.size(); ++r) {
+    const auto row = static_cast<int64_t>(r);
+    const auto bag = index.find(ids[r]);
+    if (bag == index.end()) {
+      throw attn::Error(table.locate(row, "bag") + ": " + attn::io::quote_text(ids[r]) +
+                        " is not among the bags; use the bags the split was made of");
+    }
+    const auto i = static_cast<size_t>(bag->second);
+    if (seen[i]++ != 0)
+      throw attn::Error(table.locate(row, "bag") + ": " + attn::io::quote_text(ids[r]) +
+                        " stands here twice");
+    const auto found = part_of_patient.emplace(set.bags[i].patient, parts[r]).first;
+    if (found->second != parts[r]) {
+      throw attn::Error(table.locate(row, "part") + ": the patient of bag " +
+                        attn::io::quote_text(ids[r]) + " is in two parts, " + found->second +
+                        " and " + parts[r] + "; put all bags of a patient into one");
+    }
+    if (parts[r] == kPartNames[0])
+      split.train.push_back(bag->second);
+    else if (parts[r] == kPartNames[1])
+      split.validation.push_back(bag->second);
+    else if (parts[r] == kPartNames[2])
+      split.test.push_back(bag->second);
+    else
+      throw attn::Error(table.locate(row, "part") + ": expected train, validation or test, found " +
+                        attn::io::quote_text(parts[r]));
+  }
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (seen[i] == 0) {
+      throw attn::Error(path.string() + ": lacks bag " + attn::io::quote_text(set.bags[i].id) +
+                        "; the split must name every bag");
+    }
+  }
+  for (auto* part : {&split.train, &split.validation, &split.test})
+    std::sort(part->begin(), part->end());
+  return split;
+}
+
+}  // namespace pathology
