@@ -42,8 +42,8 @@ std::vector<std::string> names_of(const h5::Id& object) {
 }
 
 [[noreturn]] void damaged(const Attribute& attribute) {
-  throw Error(attribute.where + " cannot be read, the file is damaged (" +
-              h5::last_failure().reason + "); write or copy it again");
+  throw Error(attribute.where + " cannot be read, the file is damaged (" + h5::last_failure() +
+              "); write or copy it again");
 }
 
 Attribute open_attribute(const std::string& path, h5::Id object_id, const std::string& object,
@@ -206,10 +206,11 @@ std::vector<double> Hdf5File::double_array_attribute(const std::string& object,
 void Hdf5File::Impl::put_attribute(const std::string& object, const std::string& name, hid_t stored,
                                    hid_t memory, hid_t space, const void* values) {
   const h5::Id id = open_object(object);
-  if (H5Aexists(id.get(), name.c_str()) > 0 && H5Adelete(id.get(), name.c_str()) < 0) fail_write();
+  if (H5Aexists(id.get(), name.c_str()) > 0) demand_success(H5Adelete(id.get(), name.c_str()) >= 0);
   const h5::Id attribute(
       H5Acreate2(id.get(), name.c_str(), stored, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-  if (!attribute.valid() || H5Awrite(attribute.get(), memory, values) < 0) fail_write();
+  demand_success(attribute.valid());
+  demand_success(H5Awrite(attribute.get(), memory, values) >= 0);
 }
 
 void Hdf5File::set_attribute(const std::string& object, const std::string& attribute,

@@ -311,13 +311,10 @@ void Hdf5File::write(const std::string& name, std::span<const T> values,
   const h5::Id dataset(H5Dcreate2(impl_->file.get(), name.c_str(), type.get(), space.get(),
                                   H5P_DEFAULT, properties.get(), H5P_DEFAULT),
                        H5Dclose);
-  if (!dataset.valid()) impl_->fail_write();
+  impl_->demand_success(dataset.valid());
   if (values.empty()) return;
-  if (H5Dwrite(dataset.get(), h5::native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) <
-      0)
-    impl_->fail_write();
-  // While the handle is open a failure can still be handled; closing it would lose the handle.
-  if (H5Dflush(dataset.get()) < 0) impl_->fail_write();
+  impl_->demand_success(H5Dwrite(dataset.get(), h5::native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                                 values.data()) >= 0);
 }
 
 template <typename T>
@@ -344,10 +341,8 @@ void Hdf5File::append_rows(const std::string& name, std::span<const T> values) {
                       nullptr);
   const h5::Id memory(H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr),
                       H5Sclose);
-  if (H5Dwrite(dataset.get(), h5::native_type<T>(), memory.get(), file_space.get(), H5P_DEFAULT,
-               values.data()) < 0)
-    impl_->fail_write();
-  if (H5Dflush(dataset.get()) < 0) impl_->fail_write();
+  impl_->demand_success(H5Dwrite(dataset.get(), h5::native_type<T>(), memory.get(),
+                                 file_space.get(), H5P_DEFAULT, values.data()) >= 0);
 }
 
 #define ATTN_H5_TYPE(T)                                                                       \

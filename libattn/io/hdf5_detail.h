@@ -15,6 +15,7 @@
 
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/hdf5.h"
+#include "libattn/io/hdf5_driver.h"
 
 namespace attn::io::h5 {
 
@@ -56,11 +57,8 @@ class Id {
   Close close_ = nullptr;
 };
 
-struct Failure {
-  std::string reason;    ///< the innermost description on the library's error stack
-  int error_number = 0;  ///< errno found in it, or 0
-};
-Failure last_failure();
+/// The innermost description on the library's error stack.
+std::string last_failure();
 
 /// IEEE 754 half precision as h5py writes it; HDF5 1.10 has no name for it.
 Id half_type();
@@ -101,20 +99,17 @@ namespace attn::io {
 struct Hdf5File::Impl {
   std::filesystem::path path;
   std::optional<AtomicFile> out;  // of created files
+  h5::WriteState state;           // outlives `file`
   h5::Id file;
-  bool broken = false;                        // a write failed: nothing more is written
   mutable std::set<std::string> known_whole;  // datasets whose chunks were found all written
 
-  /// Closes without ever saving what cannot be saved.
   ~Impl();
 
   std::string where(std::string_view what,
                     const std::string& name) const;  // "x.h5: dataset features"
   [[noreturn]] void fail_read(std::string_view what, const std::string& name) const;
-  /// Throws the sentence for a failed write, after cutting the library off from the disk: HDF5 1.10
-  /// would keep the file open and try again at exit, in vain.
-  [[noreturn]] void fail_write();
-  void detach_from_disk();
+  /// Throws unless the library's call `succeeded` and all it wrote reached the disk.
+  void demand_success(bool succeeded) const;
   void demand_writable() const;
 
   bool link_exists(const std::string& name) const;

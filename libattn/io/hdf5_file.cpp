@@ -1,12 +1,5 @@
 // Opening, creating, closing, and what a file holds.
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdlib>
 #include <stdexcept>
 
 #include "attn/error.h"
@@ -25,13 +18,9 @@ std::recursive_mutex& library_mutex() {
   return mutex;
 }
 
-herr_t collect_failure(unsigned, const H5E_error2_t* error, void* data) {
-  auto& failure = *static_cast<Failure*>(data);
-  const std::string text = error->desc != nullptr ? error->desc : "";
-  if (failure.reason.empty()) failure.reason = text;
-  const std::size_t at = text.find("errno = ");
-  if (at != std::string::npos && failure.error_number == 0)
-    failure.error_number = std::atoi(text.c_str() + at + 8);  // NOLINT
+herr_t take_first(unsigned, const H5E_error2_t* error, void* data) {
+  auto& reason = *static_cast<std::string*>(data);
+  if (reason.empty() && error->desc != nullptr) reason = error->desc;
   return 0;
 }
 
@@ -42,11 +31,10 @@ Lock::Lock() : guard_(library_mutex()) {
   (void)silenced;
 }
 
-Failure last_failure() {
-  Failure failure;
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, collect_failure, &failure);
-  if (failure.reason.empty()) failure.reason = "the HDF5 library gave no reason";
-  return failure;
+std::string last_failure() {
+  std::string reason;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &reason);
+  return reason.empty() ? "the HDF5 library gave no reason" : reason;
 }
 
 Id half_type() {
@@ -86,23 +74,36 @@ namespace {
 constexpr std::string_view kAgain = "; write or copy it again";
 
 Error open_error(const std::filesystem::path& path) {
-  const h5::Failure failure = h5::last_failure();
+  const std::string reason = h5::last_failure();
   const std::string name = path.string();
-  if (failure.reason.find("truncated file") != std::string::npos)
+  if (reason.find("truncated file") != std::string::npos)
     return Error(name + ": the HDF5 file is truncated (" +
                  std::to_string(std::filesystem::file_size(path)) +
                  " bytes are there, fewer than were written)" + std::string(kAgain));
-  if (failure.reason.find("unable to lock file") != std::string::npos)
+  if (reason.find("unable to lock file") != std::string::npos)
     return Error(name +
                  ": another program has locked the HDF5 file; wait until it has finished, or set "
                  "HDF5_USE_FILE_LOCKING=FALSE where the file system's locks do not work");
-  return Error(name + ": the HDF5 file is damaged (" + failure.reason + ")" + std::string(kAgain));
+  return Error(name + ": the HDF5 file is damaged (" + reason + ")" + std::string(kAgain));
 }
 
-h5::Id access_properties(bool locking) {
+/// For reading: a shared lock where the file system has locks.
+h5::Id read_access() {
   h5::Id properties(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   H5Pset_fclose_degree(properties.get(), H5F_CLOSE_STRONG);
-  H5Pset_file_locking(properties.get(), locking, true);
+  H5Pset_file_locking(properties.get(), true, true);
+  return properties;
+}
+
+/// For creating: our driver, no lock (the file is private), and the format of HDF5 1.10, whose
+/// metadata carry checksums: damage is found instead of followed.
+h5::Id write_access(h5::WriteState& state) {
+  h5::Id properties(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  H5Pset_fclose_degree(properties.get(), H5F_CLOSE_STRONG);
+  H5Pset_file_locking(properties.get(), false, true);
+  H5Pset_libver_bounds(properties.get(), H5F_LIBVER_V110, H5F_LIBVER_LATEST);
+  if (!h5::set_write_driver(properties.get(), &state))
+    throw std::logic_error("Hdf5File: the file driver cannot be registered");
   return properties;
 }
 
@@ -128,7 +129,7 @@ Hdf5File Hdf5File::open(const std::filesystem::path& path) {
     throw Error(path.string() + ": expected an HDF5 file, found " + std::string(describe(kind)));
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  const h5::Id properties = access_properties(true);
+  const h5::Id properties = read_access();
   impl->file = h5::Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, properties.get()), H5Fclose);
   if (!impl->file.valid()) throw open_error(path);
   return Hdf5File(std::move(impl));
@@ -139,27 +140,26 @@ Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   impl->path = path;
   impl->out.emplace(path);
   const h5::Lock lock;
-  const h5::Id access = access_properties(false);
+  const h5::Id access = write_access(impl->state);
   const h5::Id creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   H5Pset_obj_track_times(creation.get(), false);  // the same contents give the same bytes
   impl->file =
       h5::Id(H5Fcreate(impl->out->temp_path().c_str(), H5F_ACC_TRUNC, creation.get(), access.get()),
              H5Fclose);
-  if (!impl->file.valid()) impl->fail_write();
+  impl->demand_success(impl->file.valid());
   return Hdf5File(std::move(impl));
 }
 
 void Hdf5File::commit() {
   const h5::Lock lock;
   impl_->demand_writable();
-  if (H5Fflush(impl_->file.get(), H5F_SCOPE_GLOBAL) < 0) impl_->fail_write();
-  if (H5Fclose(impl_->file.release()) < 0) throw write_error(impl_->path);
+  impl_->demand_success(H5Fclose(impl_->file.release()) >= 0);
   impl_->out->commit();
 }
 
 Hdf5File::Impl::~Impl() {
   const h5::Lock lock;
-  if (out && file.valid()) detach_from_disk();  // never committed: nothing need reach the disk
+  state.discard = true;  // what was not committed need not reach the disk
   file.reset();
 }
 
@@ -168,38 +168,18 @@ std::string Hdf5File::Impl::where(std::string_view what, const std::string& name
 }
 
 void Hdf5File::Impl::fail_read(std::string_view what, const std::string& name) const {
-  throw Error(where(what, name) + " cannot be read, the file is damaged (" +
-              h5::last_failure().reason + ")" + std::string(kAgain));
+  throw Error(where(what, name) + " cannot be read, the file is damaged (" + h5::last_failure() +
+              ")" + std::string(kAgain));
 }
 
-void Hdf5File::Impl::fail_write() {
-  const int reason = h5::last_failure().error_number;
-  broken = true;
-  if (file.valid()) detach_from_disk();
-  throw reason != 0 ? system_error("write", path, reason) : write_error(path);
-}
-
-void Hdf5File::Impl::detach_from_disk() {
-  void* handle = nullptr;
-  if (H5Fget_vfd_handle(file.get(), H5P_DEFAULT, &handle) < 0 || handle == nullptr) return;
-  const int descriptor = *static_cast<int*>(handle);
-  const int memory = ::memfd_create("attn-hdf5", MFD_CLOEXEC);
-  if (memory < 0) return;
-  // The library may read back what it has written; it writes little before the first dataset's
-  // data.
-  std::vector<char> piece(std::size_t{1} << 20);
-  for (off_t at = 0; at < off_t{64} << 20;) {
-    const ssize_t got = ::pread(descriptor, piece.data(), piece.size(), at);
-    if (got <= 0 || ::pwrite(memory, piece.data(), static_cast<std::size_t>(got), at) != got) break;
-    at += got;
-  }
-  ::dup2(memory, descriptor);
-  ::close(memory);
+void Hdf5File::Impl::demand_success(bool succeeded) const {
+  if (state.error_number != 0) throw system_error("write", path, state.error_number);
+  if (!succeeded) throw Error("cannot write " + path.string() + ": " + h5::last_failure());
 }
 
 void Hdf5File::Impl::demand_writable() const {
   if (!out || !file.valid()) throw std::logic_error("Hdf5File: the file is not open for writing");
-  if (broken) throw Error("cannot write " + path.string() + ": an earlier write to it failed");
+  demand_success(true);
 }
 
 bool Hdf5File::Impl::link_exists(const std::string& name) const {
@@ -233,8 +213,8 @@ std::vector<std::string> Hdf5File::Impl::children(const std::string& group, H5O_
   if (!link_exists(group)) throw Error(path.string() + ": there is no group " + quote_text(parent));
   const h5::Id id(H5Gopen2(file.get(), parent.c_str(), H5P_DEFAULT), H5Gclose);
   if (!id.valid())
-    throw Error(where("group", parent) + " is no group, or is damaged (" +
-                h5::last_failure().reason + ")");
+    throw Error(where("group", parent) + " is no group, or is damaged (" + h5::last_failure() +
+                ")");
   hsize_t index = 0;
   if (H5Literate(id.get(), H5_INDEX_NAME, H5_ITER_INC, &index, visit, &walk) < 0)
     fail_read("group", parent);
@@ -270,7 +250,7 @@ void Hdf5File::Impl::make_group(const std::string& name) {
   H5Pset_obj_track_times(properties.get(), false);
   const h5::Id group(
       H5Gcreate2(file.get(), name.c_str(), H5P_DEFAULT, properties.get(), H5P_DEFAULT), H5Gclose);
-  if (!group.valid()) fail_write();
+  demand_success(group.valid());
 }
 
 void Hdf5File::create_group(const std::string& name) {
