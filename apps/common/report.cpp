@@ -212,12 +212,12 @@ void Report::write(const std::filesystem::path& path) const {
 
 std::string format_number(double value, int digits) {
   if (!std::isfinite(value)) return "-";
-  if (value == std::floor(value) && std::abs(value) < 1e6 &&
-      std::abs(value) >= std::pow(10, digits)) {
-    return fmt::format("{:.0f}", value);  // counts keep their digits
+  digits = std::max(digits, 1);
+  // Numbers with more digits before the point than asked for keep them all: counts stay counts.
+  if (std::abs(value) >= std::pow(10, digits - 1) - 0.5 && std::abs(value) < 1e6) {
+    return fmt::format("{:.0f}", value);
   }
-  std::string text = fmt::format("{:#.{}g}", value, std::max(digits, 1));
-  if (text.back() == '.') text.pop_back();
+  std::string text = fmt::format("{:#.{}g}", value, digits);
   return text;
 }
 

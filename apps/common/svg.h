@@ -14,15 +14,15 @@
 namespace attn::app {
 
 struct ChartOptions {
-  std::string title;
-  std::string x_label;
-  std::string y_label;
+  std::string title = {};
+  std::string x_label = {};
+  std::string y_label = {};
   int width = 640;
   int height = 360;
   bool log_x = false;  ///< decades; values <= 0 are left out
   bool log_y = false;
-  std::optional<std::pair<double, double>> x_range;  ///< default: from the data, rounded to ticks
-  std::optional<std::pair<double, double>> y_range;
+  std::optional<std::pair<double, double>> x_range = {};  ///< default: from the data, rounded to ticks
+  std::optional<std::pair<double, double>> y_range = {};
 };
 
 /// One curve or cloud of points. `low` and `high`, when given, have the length of y: a shaded band

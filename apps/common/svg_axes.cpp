@@ -134,7 +134,10 @@ Frame make_frame(const ChartOptions& options, Axis x, Axis y, const std::vector<
   for (const double tick : frame.y.ticks)
     label = std::max(label, estimated_width(tick_label(tick, frame.y)));
   frame.left = 12 + label + (options.y_label.empty() ? 0 : 20);
-  frame.right = options.width - 16.0;
+  double half = 0;  // of the last tick's label, which is centred on the frame's right end
+  if (!categories && !frame.x.ticks.empty())
+    half = estimated_width(tick_label(frame.x.ticks.back(), frame.x)) / 2;
+  frame.right = options.width - std::max(16.0, half + 4);
   double top = 8;
   if (!options.title.empty()) {
     frame.body += svg_text(frame.left, 18, options.title, "start", "class=\"title\"");

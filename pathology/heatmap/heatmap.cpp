@@ -91,6 +91,18 @@ void lay_over(cv::Mat3b picture, const RankMap& map, const ColorMap& colors, dou
   }
 }
 
+std::string encode(const cv::Mat& rgb, const std::string& extension,
+                   const std::vector<int>& parameters) {
+  cv::Mat bgr;
+  cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
+  std::vector<uchar> bytes;
+  if (!cv::imencode(extension, bgr, bytes, parameters)) {
+    throw attn::Error("a picture of " + std::to_string(rgb.cols) + " x " +
+                      std::to_string(rgb.rows) + " pixels could not be encoded as " + extension);
+  }
+  return {bytes.begin(), bytes.end()};
+}
+
 }  // namespace
 
 cv::Mat draw_heatmap(const Slide& slide, const TileScores& tiles, const HeatmapOptions& options,
@@ -124,11 +136,11 @@ cv::Mat draw_heatmap(const Slide& slide, const TileScores& tiles, const HeatmapO
 }
 
 std::string encode_png(const cv::Mat& rgb) {
-  cv::Mat bgr;
-  cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
-  std::vector<uchar> bytes;
-  if (!cv::imencode(".png", bgr, bytes)) throw attn::Error("a picture could not be encoded as PNG");
-  return {bytes.begin(), bytes.end()};
+  return encode(rgb, ".png", {});
+}
+
+std::string encode_jpeg(const cv::Mat& rgb, int quality) {
+  return encode(rgb, ".jpg", {cv::IMWRITE_JPEG_QUALITY, std::clamp(quality, 1, 100)});
 }
 
 void write_png(const std::filesystem::path& path, const cv::Mat& rgb) {

@@ -72,6 +72,9 @@ void write_png(const std::filesystem::path& path, const cv::Mat& rgb);
 /// The PNG file's bytes, for embedding into a report.
 std::string encode_png(const cv::Mat& rgb);
 
+/// The same as JPEG, about a tenth of the size; `quality` 1 to 100.
+std::string encode_jpeg(const cv::Mat& rgb, int quality = 85);
+
 struct AttentionGeoJsonOptions {
   double min_percentile = 0;  ///< only tiles whose rank is at least this, 0 to 1
   std::string color_map = "turbo";
