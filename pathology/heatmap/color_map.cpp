@@ -49,7 +49,7 @@ ColorMap::ColorMap(const std::string& name) {
   }
 }
 
-const std::array<uint8_t, 3>& ColorMap::operator()(double value) const {
+std::array<uint8_t, 3> ColorMap::operator()(double value) const {
   const double clamped = std::isnan(value) ? 0 : std::clamp(value, 0.0, 1.0);
   return colors_[static_cast<size_t>(std::lround(clamped * 255))];
 }

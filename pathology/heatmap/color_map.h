@@ -17,7 +17,7 @@ class ColorMap {
   /// Throws attn::UsageError that lists the names when `name` is none of them.
   explicit ColorMap(const std::string& name);
   /// The colour of a value in [0, 1]; values outside are clamped.
-  const std::array<uint8_t, 3>& operator()(double value) const;
+  std::array<uint8_t, 3> operator()(double value) const;
 
  private:
   std::array<std::array<uint8_t, 3>, 256> colors_{};

@@ -27,7 +27,8 @@ std::string ascii(const std::string& text) {
 
 void draw_color_bar(cv::Mat& page, const cv::Rect& bar, const ColorMap& colors, double text) {
   for (int y = 0; y < bar.height; ++y) {
-    const auto& c = colors(1 - static_cast<double>(y) / std::max(bar.height - 1, 1));
+    const std::array<uint8_t, 3> c =
+        colors(1 - static_cast<double>(y) / std::max(bar.height - 1, 1));
     page(cv::Rect(bar.x, bar.y + y, bar.width, 1)).setTo(cv::Scalar(c[0], c[1], c[2]));
   }
   cv::rectangle(page, bar, cv::Scalar(60, 60, 60), 1);

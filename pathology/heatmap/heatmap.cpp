@@ -82,7 +82,7 @@ void lay_over(cv::Mat3b picture, const RankMap& map, const ColorMap& colors, dou
   for (int y = 0; y < picture.rows; ++y) {
     for (int x = 0; x < picture.cols; ++x) {
       if (map.count(y, x) <= 0) continue;
-      const auto& color = colors(map.sum(y, x) / map.count(y, x));
+      const std::array<uint8_t, 3> color = colors(map.sum(y, x) / map.count(y, x));
       for (int c = 0; c < 3; ++c) {
         picture(y, x)[c] = cv::saturate_cast<uchar>((1 - alpha) * picture(y, x)[c] +
                                                     alpha * color[static_cast<size_t>(c)]);

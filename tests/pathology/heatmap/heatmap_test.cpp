@@ -62,7 +62,7 @@ void expect_color(const cv::Vec3b& found, const std::array<double, 3>& wanted,
 }
 
 std::array<double, 3> mixed(double rank, double alpha, const std::string& map = "turbo") {
-  const auto& color = ColorMap(map)(rank);
+  const std::array<uint8_t, 3> color = ColorMap(map)(rank);
   const std::array<double, 3> ground{200, 160, 200};
   std::array<double, 3> out{};
   for (size_t c = 0; c < 3; ++c) out[c] = (1 - alpha) * ground[c] + alpha * color[c];
@@ -148,7 +148,7 @@ TEST_F(Heatmap, BlurStaysInsideTheTiles) {
   double best = 1e9;
   double rank = 0;
   for (double r = 0; r <= 1; r += 0.002) {
-    const auto& c = colors(r);
+    const std::array<uint8_t, 3> c = colors(r);
     const double d = cv::norm(cv::Vec3i(c[0], c[1], c[2]) - cv::Vec3i(picture(50, 100)));
     if (d < best) {
       best = d;
