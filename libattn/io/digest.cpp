@@ -4,7 +4,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <vector>
@@ -56,13 +56,13 @@ std::string digest(std::string_view bytes) {
   return hex_of(XXH3_128bits(bytes.data(), bytes.size()));
 }
 
-std::string file_digest(const std::filesystem::path& path) {
+std::string file_digest(const std::filesystem::path& path, std::uint64_t most) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) throw system_error("read", path, errno);
   Digest digest;
   std::vector<char> piece(std::size_t{1} << 20);
-  for (;;) {
-    const ssize_t got = ::read(file, piece.data(), piece.size());
+  while (most > 0) {
+    const ssize_t got = ::read(file, piece.data(), std::min<std::uint64_t>(piece.size(), most));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       const int reason = errno;
@@ -71,6 +71,7 @@ std::string file_digest(const std::filesystem::path& path) {
     }
     if (got == 0) break;
     digest.update(piece.data(), static_cast<std::size_t>(got));
+    most -= static_cast<std::uint64_t>(got);
   }
   ::close(file);
   return digest.hex();

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,7 +32,9 @@ class Digest {
 /// XXH3-128 of a string, 32 hexadecimal digits.
 std::string digest(std::string_view bytes);
 
-/// XXH3-128 of a file's contents, read in pieces. Throws Error when it cannot be read.
-std::string file_digest(const std::filesystem::path& path);
+/// XXH3-128 of a file's contents, or of its first `most` bytes, read in pieces. Throws Error when
+/// it cannot be read.
+std::string file_digest(const std::filesystem::path& path,
+                        std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
 
 }  // namespace attn::io

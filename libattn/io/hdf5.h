@@ -7,7 +7,11 @@
 // Locking: files are opened read-only with a shared lock, so readers never disturb one another;
 // file systems that know no locks are read without. On network file systems where locks fail or
 // hang, set HDF5_USE_FILE_LOCKING=FALSE. Written files are private temporary files until commit()
-// and take no lock.
+// and take no lock.//
+// Damage: HDF5 1.10 crashes or loops on many a damaged file. Files written here end with a checksum
+// of their bytes, which open() verifies (one pass at the speed of the disk); other programs do not
+// notice it. Of other programs' files the structure is walked in a child process first; zeroed or
+// changed data in them cannot be noticed.
 #pragma once
 
 #include <cstddef>
@@ -51,7 +55,7 @@ struct H5WriteOptions {
 class Hdf5File {
  public:
   /// Opens for reading. Throws Error: missing, not an HDF5 file (says what it is instead),
-  /// truncated, damaged.
+  /// truncated, damaged (a checksum that fails).
   static Hdf5File open(const std::filesystem::path& path);
   /// Creates a file through an AtomicFile; nothing appears at `path` before commit().
   static Hdf5File create(const std::filesystem::path& path);

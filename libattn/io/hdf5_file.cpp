@@ -5,6 +5,7 @@
 #include "attn/error.h"
 #include "libattn/io/file_kind.h"
 #include "libattn/io/hdf5.h"
+#include "libattn/io/hdf5_check.h"
 #include "libattn/io/hdf5_detail.h"
 #include "libattn/io/nearest_name.h"
 #include "libattn/io/text.h"
@@ -127,6 +128,7 @@ Hdf5File Hdf5File::open(const std::filesystem::path& path) {
   // A user block longer than the head that file_kind sees is left to the library.
   if (kind != FileKind::hdf5 && H5Fis_hdf5(path.c_str()) <= 0)
     throw Error(path.string() + ": expected an HDF5 file, found " + std::string(describe(kind)));
+  h5::demand_sound(path);
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   const h5::Id properties = read_access();
@@ -154,6 +156,7 @@ void Hdf5File::commit() {
   const h5::Lock lock;
   impl_->demand_writable();
   impl_->demand_success(H5Fclose(impl_->file.release()) >= 0);
+  impl_->out->append(h5::seal_of(impl_->out->temp_path()));
   impl_->out->commit();
 }
 

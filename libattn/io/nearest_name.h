@@ -62,12 +62,14 @@ inline std::string did_you_mean(std::string_view wanted, std::span<const std::st
   return name ? "; did you mean '" + *name + "'?" : "";
 }
 
-/// "a, b, c and 218 more".
+/// "a, b, c and 218 more"; control characters show as '?'.
 inline std::string list_names(std::span<const std::string> names, std::size_t most = 12) {
   if (names.empty()) return "none";
   std::string text;
   const std::size_t shown = names.size() > most ? most : names.size();
   for (std::size_t i = 0; i < shown; ++i) text += (i == 0 ? "" : ", ") + names[i];
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20) c = '?';
   if (shown < names.size()) text += " and " + std::to_string(names.size() - shown) + " more";
   return text;
 }

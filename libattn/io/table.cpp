@@ -47,7 +47,7 @@ bool parse_nonfinite(std::string_view text, double& value) {
 }
 
 bool parse_finite(std::string_view text, double& value) {
-  if (!text.empty() && text[0] == '+') text.remove_prefix(1);
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
   if (text.empty() || !(text[0] == '-' || text[0] == '.' || (text[0] >= '0' && text[0] <= '9')))
     return false;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -69,7 +69,7 @@ bool parse_number(std::string_view field, NumberRule rule, double& value) {
 
 bool parse_integer(std::string_view field, int64_t& value) {
   std::string_view text = trimmed(field);
-  if (!text.empty() && text[0] == '+') text.remove_prefix(1);
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc() && end == text.data() + text.size()) return true;
   double real = 0;
@@ -168,7 +168,7 @@ std::vector<T> read_matrix(const Table& table, const Table::Impl& impl,
   std::vector<T> values(rows * names.size());
   for (std::size_t j = 0; j < names.size(); ++j) {
     const auto column =
-        simplified(impl.column(names[j]), impl.path.string() + ": column " + names[j]);
+        simplified(impl.column(names[j]), impl.path.string() + ": column " + one_line(names[j]));
     for_each(*column, [&](int64_t row, const Field& field) {
       double value = 0;
       if (!number_of(field, rule, value))
@@ -245,7 +245,7 @@ std::vector<std::string> Table::strings(std::string_view column) const {
   std::vector<std::string> values;
   values.reserve(static_cast<std::size_t>(rows()));
   const auto simple =
-      simplified(impl_->column(column), impl_->path.string() + ": column " + std::string(column));
+      simplified(impl_->column(column), impl_->path.string() + ": column " + one_line(column));
   for_each(*simple, [&](int64_t, const Field& field) {
     const bool text = field.kind == Field::Kind::text;
     values.push_back(text                                 ? std::string(field.text)
@@ -264,7 +264,7 @@ std::vector<int64_t> Table::integers(std::string_view column) const {
   std::vector<int64_t> values;
   values.reserve(static_cast<std::size_t>(rows()));
   const auto simple =
-      simplified(impl_->column(column), impl_->path.string() + ": column " + std::string(column));
+      simplified(impl_->column(column), impl_->path.string() + ": column " + one_line(column));
   for_each(*simple, [&](int64_t row, const Field& field) {
     int64_t value = field.integer;
     bool good = field.kind == Field::Kind::integer;
@@ -294,7 +294,7 @@ std::string Table::locate(int64_t row) const {
 }
 
 std::string Table::locate(int64_t row, std::string_view column) const {
-  return locate(row) + ", column " + std::string(column);
+  return locate(row) + ", column " + one_line(column);
 }
 
 }  // namespace attn::io

@@ -32,8 +32,8 @@ std::size_t utf8_length(std::string_view text, std::size_t i) {
 
 }  // namespace
 
-std::string quote_text(std::string_view text, std::size_t most) {
-  std::string shown = "'";
+std::string one_line(std::string_view text, std::size_t most) {
+  std::string shown;
   std::size_t characters = 0;
   for (std::size_t i = 0; i < text.size();) {
     if (characters++ == most) {
@@ -52,7 +52,11 @@ std::string quote_text(std::string_view text, std::size_t most) {
       i += length;
     }
   }
-  return shown + "'";
+  return shown;
+}
+
+std::string quote_text(std::string_view text, std::size_t most) {
+  return "'" + one_line(text, most) + "'";
 }
 
 std::string number_text(double value) {

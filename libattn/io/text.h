@@ -13,6 +13,9 @@ namespace attn::io {
 /// `most` characters with "...". Never contains a line break.
 std::string quote_text(std::string_view text, std::size_t most = 40);
 
+/// The same without the quotes: a name for a message.
+std::string one_line(std::string_view text, std::size_t most = 80);
+
 /// The shortest decimal that reads back to the same double; "nan", "inf", "-inf".
 std::string number_text(double value);
 
