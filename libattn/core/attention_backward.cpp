@@ -122,12 +122,37 @@ HWY_INLINE void add_to_keys(const QueryBlock& block, const Visible& visible, con
   }
 }
 
+/// dQ / scale += dS K for kCols vectors of columns from `column` on.
+template <class T>
+HWY_INLINE void add_to_queries(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0,
+                               const Visible& visible, int64_t column,
+                               const BackwardState<T>& state) {
+  constexpr int kN = kLanes<T>;
+  Product<T> dq;
+  dq.step = kN;
+  dq.b = in.k.data + block.batch * in.k.batch + block.head * in.k.head + key0 * in.k.row + column;
+  dq.ldb = in.k.row;
+  dq.ldo = state.ldq;
+  dq.columns = std::min<int64_t>(kCols * kN, in.d - column);
+  for (int p = 0; p < block.panels; ++p) {
+    if (visible.seen[p] == 0) continue;
+    dq.a = state.dtile + p * state.panel;
+    dq.depth = visible.seen[p];
+    dq.out = state.dq + p * kN * state.ldq + column;
+    const int rows = std::min(kN, block.rows - p * kN);
+    if (state.started[p]) {
+      product<Start::add, 1, kN>(rows, dq);
+    } else {
+      product<Start::zero, 1, kN>(rows, dq);
+    }
+  }
+}
+
 template <class T>
 HWY_NOINLINE void backward_key_block(const AttentionInput<T>& in,
                                      const AttentionGradient<T>& gradient, const QueryBlock& block,
                                      int64_t key0, int keys, const View<T>& dk, const View<T>& dv,
                                      BackwardState<T>& state) {
-  constexpr int kN = kLanes<T>;
   const Visible visible = visible_keys(in, block, key0, keys);
   finished_scores<T>(in, block, key0, keys, visible, state.qt, state.tile, state.panel, nullptr);
   const T* v = in.v.data + block.batch * in.v.batch + block.head * in.v.head + key0 * in.v.row;
@@ -147,25 +172,9 @@ HWY_NOINLINE void backward_key_block(const AttentionInput<T>& in,
                 dk.data + key0 * dk.row, dk.row, in.d);
   }
   if (gradient.dq.data == nullptr) return;
-  Product<T> dq;
-  dq.step = kN;
-  dq.b = in.k.data + block.batch * in.k.batch + block.head * in.k.head + key0 * in.k.row;
-  dq.ldb = in.k.row;
-  dq.ldo = state.ldq;
-  dq.columns = in.d;
-  for (int p = 0; p < block.panels; ++p) {
-    if (visible.seen[p] == 0) continue;
-    dq.a = state.dtile + p * state.panel;
-    dq.depth = visible.seen[p];
-    dq.out = state.dq + p * kN * state.ldq;
-    const int rows = std::min(kN, block.rows - p * kN);
-    if (state.started[p]) {
-      product<Start::add, 1, kN>(rows, dq);
-    } else {
-      product<Start::zero, 1, kN>(rows, dq);
-    }
-    state.started[p] = true;
-  }
+  for (int64_t c = 0; c < in.d; c += kCols * kLanes<T>)
+    add_to_queries(in, block, key0, visible, c, state);
+  for (int p = 0; p < block.panels; ++p) state.started[p] |= visible.seen[p] > 0;
 }
 
 template <class T>

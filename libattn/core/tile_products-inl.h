@@ -203,49 +203,50 @@ HWY_INLINE void product_block(const Product<T>& p, const T* a, int64_t column, T
   store_accumulators<R, C, kTail>(acc, out + column, p.ldo, tail);
 }
 
-template <Start kStart, int R, int kRow, int kStep, class T>
-HWY_INLINE void product_rows(const Product<T>& p, const T* a, T* out, const T* factors) {
+template <Start kStart, int C, bool kTail, int kRow, int kStep, int R = kRows, class T>
+HWY_INLINE void product_rows_of(int rows, const Product<T>& p, const T* a, int64_t column, T* out,
+                                const T* factors, int tail) {
+  if constexpr (R > 1) {
+    if (rows < R)
+      return product_rows_of<kStart, C, kTail, kRow, kStep, R - 1>(rows, p, a, column, out, factors,
+                                                                   tail);
+  }
+  product_block<kStart, R, C, kTail, kRow, kStep>(p, a, column, out, factors, tail);
+}
+
+/// All rows of C vectors of columns: those columns of b stay in the nearest cache.
+template <Start kStart, int C, bool kTail, int kRow, int kStep, class T>
+HWY_NOINLINE void product_columns(int rows, const Product<T>& p, int64_t column, int tail) {
+  const int64_t row = kRow > 0 ? kRow : p.row;
+  for (int r = 0; r < rows; r += kRows) {
+    product_rows_of<kStart, C, kTail, kRow, kStep>(
+        std::min(kRows, rows - r), p, p.a + r * row, column, p.out + r * p.ldo,
+        p.factors == nullptr ? nullptr : p.factors + r, tail);
+  }
+}
+
+/// All `rows` rows and columns. kRow, kStep > 0: the strides of a, known when compiling.
+template <Start kStart, int kRow, int kStep, class T>
+HWY_INLINE void product(int rows, const Product<T>& p) {
   constexpr int kN = kLanes<T>;
   int64_t c = 0;
-  for (; c + kCols * kN <= p.columns; c += kCols * kN) {
-    product_block<kStart, R, kCols, false, kRow, kStep>(p, a, c, out, factors, 0);
-  }
+  for (; c + kCols * kN <= p.columns; c += kCols * kN)
+    product_columns<kStart, kCols, false, kRow, kStep>(rows, p, c, 0);
   if constexpr (kCols > 2) {
     if (c + 3 * kN <= p.columns) {
-      product_block<kStart, R, 3, false, kRow, kStep>(p, a, c, out, factors, 0);
+      product_columns<kStart, 3, false, kRow, kStep>(rows, p, c, 0);
       c += 3 * kN;
     } else if (c + 2 * kN <= p.columns) {
-      product_block<kStart, R, 2, false, kRow, kStep>(p, a, c, out, factors, 0);
+      product_columns<kStart, 2, false, kRow, kStep>(rows, p, c, 0);
       c += 2 * kN;
     }
   }
   if (c + kN <= p.columns) {
-    product_block<kStart, R, 1, false, kRow, kStep>(p, a, c, out, factors, 0);
+    product_columns<kStart, 1, false, kRow, kStep>(rows, p, c, 0);
     c += kN;
   }
   if (c < p.columns) {
-    product_block<kStart, R, 1, true, kRow, kStep>(p, a, c, out, factors,
-                                                   static_cast<int>(p.columns - c));
-  }
-}
-
-template <Start kStart, int kRow, int kStep, int R = kRows, class T>
-HWY_INLINE void product_rows_of(int rows, const Product<T>& p, const T* a, T* out,
-                                const T* factors) {
-  if constexpr (R > 1) {
-    if (rows < R) return product_rows_of<kStart, kRow, kStep, R - 1>(rows, p, a, out, factors);
-  }
-  product_rows<kStart, R, kRow, kStep>(p, a, out, factors);
-}
-
-/// All `rows` rows. kRow, kStep > 0: the strides of a, known when compiling.
-template <Start kStart, int kRow, int kStep, class T>
-HWY_NOINLINE void product(int rows, const Product<T>& p) {
-  const int64_t row = kRow > 0 ? kRow : p.row;
-  for (int r = 0; r < rows; r += kRows) {
-    product_rows_of<kStart, kRow, kStep>(std::min(kRows, rows - r), p, p.a + r * row,
-                                         p.out + r * p.ldo,
-                                         p.factors == nullptr ? nullptr : p.factors + r);
+    product_columns<kStart, 1, true, kRow, kStep>(rows, p, c, static_cast<int>(p.columns - c));
   }
 }
 
