@@ -22,6 +22,7 @@ void check(const Series& s) {
 
 std::vector<std::string> names_of(const std::vector<Series>& series) {
   std::vector<std::string> names;
+  names.reserve(series.size());
   for (const Series& s : series) names.push_back(s.name);
   return names;
 }
