@@ -21,7 +21,8 @@ struct ChartOptions {
   int height = 360;
   bool log_x = false;  ///< decades; values <= 0 are left out
   bool log_y = false;
-  std::optional<std::pair<double, double>> x_range = {};  ///< default: from the data, rounded to ticks
+  std::optional<std::pair<double, double>> x_range =
+      {};  ///< default: from the data, rounded to ticks
   std::optional<std::pair<double, double>> y_range = {};
 };
 
