@@ -201,6 +201,30 @@ std::string lower_extension(const fs::path& path) {
   return extension;
 }
 
+std::vector<std::pair<int64_t, int64_t>> misread_tiff_levels(const fs::path& path) {
+  constexpr int kMostPages = 64;
+  constexpr uint16_t kAperioJpeg2000Ycbcr = 33003, kAperioJpeg2000Rgb = 33005;
+  std::vector<std::pair<int64_t, int64_t>> sizes;
+  if (attn::io::file_kind_of(path) != FileKind::tiff) return sizes;
+  std::string error;
+  const TiffFile tiff = open_tiff(path, error);
+  if (!tiff) return sizes;
+  int page = 0;
+  do {
+    uint32_t width = 0, height = 0, tile_width = 0, tile_height = 0;
+    uint16_t compression = 0;
+    TIFFGetField(tiff.get(), TIFFTAG_IMAGEWIDTH, &width);
+    TIFFGetField(tiff.get(), TIFFTAG_IMAGELENGTH, &height);
+    TIFFGetField(tiff.get(), TIFFTAG_TILEWIDTH, &tile_width);
+    TIFFGetField(tiff.get(), TIFFTAG_TILELENGTH, &tile_height);
+    TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_COMPRESSION, &compression);
+    const bool direct = compression == COMPRESSION_JPEG || compression == kAperioJpeg2000Ycbcr ||
+                        compression == kAperioJpeg2000Rgb;
+    if (!direct && (width < tile_width || height < tile_height)) sizes.emplace_back(width, height);
+  } while (++page < kMostPages && TIFFReadDirectory(tiff.get()) != 0);
+  return sizes;
+}
+
 FlatImage read_flat_image(const fs::path& path, FileKind kind, int64_t max_pixels) {
   try {
     switch (kind) {

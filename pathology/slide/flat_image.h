@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <opencv2/core/mat.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "libattn/io/file_kind.h"
 
@@ -29,5 +31,11 @@ struct FlatImage {
 /// pages, a tiled TIFF (OpenSlide would have taken it whole), CMYK, not 8 or 16 bits.
 FlatImage read_flat_image(const std::filesystem::path& path, attn::io::FileKind kind,
                           int64_t max_pixels);
+
+/// Sizes of the levels of a TIFF that OpenSlide 3.4 misreads with libtiff 4.5 (as in Debian 12):
+/// those narrower or lower than one of their tiles, unless compressed by JPEG or JPEG 2000, which
+/// OpenSlide decodes itself. libtiff shrinks the picture it is asked for, and OpenSlide takes it
+/// for a whole tile: rows are shifted, without an error. Empty for other files.
+std::vector<std::pair<int64_t, int64_t>> misread_tiff_levels(const std::filesystem::path& path);
 
 }  // namespace pathology

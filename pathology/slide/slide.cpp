@@ -12,6 +12,7 @@
 #include <opencv2/imgproc.hpp>
 #include <set>
 #include <shared_mutex>
+#include <utility>
 
 #include "libattn/io/file_kind.h"
 #include "pathology/slide/blocks.h"
@@ -118,6 +119,7 @@ class OpenSlideSource : public Slide::Source {
       level.downsample_y = static_cast<double>(first.height) / static_cast<double>(level.height);
       levels.push_back(level);
     }
+    drop_misread_levels();
     if (levels.empty()) throw attn::Error(path.string() + " is a broken slide: it has no levels");
   }
 
@@ -140,6 +142,21 @@ class OpenSlideSource : public Slide::Source {
   }
 
  private:
+  /// They are the last ones: nothing of use is lost, and the others keep their numbers.
+  void drop_misread_levels() {
+    const auto misread = misread_tiff_levels(path);
+    const auto first = std::find_if(levels.begin(), levels.end(), [&](const SlideLevel& level) {
+      return std::find(misread.begin(), misread.end(), std::pair(level.width, level.height)) !=
+             misread.end();
+    });
+    if (first == levels.begin() && !levels.empty())
+      throw attn::Error(
+          path.string() +
+          " is smaller than one of its tiles, which OpenSlide misreads unless they are "
+          "compressed by JPEG; save it as a JPEG-compressed TIFF or as PNG");
+    levels.erase(first, levels.end());
+  }
+
   bool try_read(std::vector<uint32_t>& argb, int level, int64_t x0, int64_t y0, int w, int h) {
     if (!handle_) return false;
     openslide_read_region(handle_.get(), argb.data(), x0, y0, level, w, h);
