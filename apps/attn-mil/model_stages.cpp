@@ -48,7 +48,7 @@ void add_prediction(PredictOutcome& outcome, const MilModelFile& model,
                     const pathology::BagSet& from, int64_t bag) {
   auto prediction = pathology::predict_bag(model.fitted, from, bag);
   pathology::Bag kept = from.bags[static_cast<size_t>(bag)];
-  kept.features = {};
+  kept.features = at::Tensor();
   kept.label = -1;
   prediction.label = -1;
   prediction.bag = outcome.set.size();

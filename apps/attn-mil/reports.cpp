@@ -16,6 +16,15 @@ namespace {
 using pathology::BagPrediction;
 using pathology::BagSet;
 
+ChartOptions chart_options(const std::string& title, const std::string& x_label = {},
+                           const std::string& y_label = {}) {
+  ChartOptions options;
+  options.title = title;
+  options.x_label = x_label;
+  options.y_label = y_label;
+  return options;
+}
+
 std::string mean_sd_text(const attn::train::MeanSd& value) {
   if (!std::isfinite(value.sd)) return format_number(value.mean);
   return fmt::format("{} ± {}", format_number(value.mean), format_number(value.sd, 2));
@@ -69,7 +78,7 @@ std::string training_chart(const attn::train::TrainResult& training) {
   if (std::any_of(validation.y.begin(), validation.y.end(),
                   [](double y) { return std::isfinite(y); }))
     series.push_back(validation);
-  return line_chart(series, {.title = "Training", .x_label = "epoch", .y_label = "loss"});
+  return line_chart(series, chart_options("Training", "epoch", "loss"));
 }
 
 std::string confusion_chart(const nlohmann::json& metrics, const BagSet& set,
@@ -77,8 +86,7 @@ std::string confusion_chart(const nlohmann::json& metrics, const BagSet& set,
   const auto rows = metrics.at("confusion");
   std::vector<std::vector<double>> values;
   for (const auto& row : rows) values.push_back(row.get<std::vector<double>>());
-  return matrix_chart(set.classes, set.classes, values,
-                      {.title = title, .x_label = "predicted", .y_label = "true"});
+  return matrix_chart(set.classes, set.classes, values, chart_options(title, "predicted", "true"));
 }
 
 ReportTable metrics_of(const nlohmann::json& metrics) {
@@ -125,10 +133,9 @@ std::string entropy_chart(const BagSet& set, const std::vector<BagPrediction>& p
     into.x.push_back(static_cast<double>(i + 1));
     into.y.push_back(order[i]->normalised_entropy);
   }
-  return scatter_chart(series, {.title = title,
-                                .x_label = "slide, by entropy",
-                                .y_label = "normalised attention entropy",
-                                .y_range = std::pair{0.0, 1.0}});
+  ChartOptions options = chart_options(title, "slide, by entropy", "normalised attention entropy");
+  options.y_range = std::pair{0.0, 1.0};
+  return scatter_chart(series, options);
 }
 
 ReportTable prediction_table(const BagSet& set, const std::vector<BagPrediction>& predictions,
@@ -171,9 +178,8 @@ void add_cv(Report& report, const std::vector<CvEntry>& cv, const BagSet& set) {
     for (auto& curve : roc_curves(name, entry.result.repeats.front().predictions, set))
       curves.push_back(std::move(curve));
   }
-  report.chart(roc_chart(curves, {.title = "ROC, test slides of the first repeat",
-                                  .x_label = "false positive rate",
-                                  .y_label = "true positive rate"}));
+  report.chart(roc_chart(curves, chart_options("ROC, test slides of the first repeat",
+                                               "false positive rate", "true positive rate")));
   std::vector<ReportSection> side_by_side;
   for (const auto& entry : cv) {
     ReportSection part;
@@ -223,9 +229,9 @@ Report training_report(const pathology::TrainRunResult& run, const BagSet& set,
   for (size_t i = 0; i < run.predictions.size(); ++i)
     if (run.part[i] == "test") test.push_back(run.predictions[i]);
   if (!test.empty())
-    report.chart(roc_chart(roc_curves("test", test, set), {.title = "ROC, test bags",
-                                                           .x_label = "false positive rate",
-                                                           .y_label = "true positive rate"}));
+    report.chart(
+        roc_chart(roc_curves("test", test, set),
+                  chart_options("ROC, test bags", "false positive rate", "true positive rate")));
   report.chart(entropy_chart(set, run.predictions, "Attention entropy"));
   ReportSection table;
   table.table(prediction_table(set, run.predictions, run.part));
@@ -294,9 +300,8 @@ void write_attention_report(const std::filesystem::path& path, const std::string
   report.paragraph(
       "Entropy H = -sum a ln a of the attention a over a bag's instances; normalised: divided by "
       "ln N. 0: all on one instance; 1: spread evenly.");
-  report.chart(histogram(
-      normalised,
-      {.title = "Layer 1, head 1", .x_label = "normalised attention entropy", .y_label = "bags"}));
+  report.chart(histogram(normalised,
+                         chart_options("Layer 1, head 1", "normalised attention entropy", "bags")));
   report.table(table);
   report.write(path);
 }

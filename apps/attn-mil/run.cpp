@@ -233,8 +233,9 @@ std::vector<SlidePictures> draw_heatmaps(Chain& chain, const pathology::MilModel
   if (slides.empty()) return {};
   log_info("heat maps");
   const fs::path folder = chain.args.out / "heatmaps";
-  const HeatmapInputs inputs{chain.args.slides,  slides,       chain.args.out / "features", folder,
-                             {.max_side = 1200}, {.count = 10}};
+  HeatmapInputs inputs{chain.args.slides, slides, chain.args.out / "features", folder, {}, {}};
+  inputs.heatmap.max_side = 1200;
+  inputs.top.count = 10;
   const auto outcome =
       heatmap_stage(model, chain.args.out / "model" / "model.safetensors", inputs, chain.context);
   note_failures(chain, outcome.batch);

@@ -44,9 +44,9 @@ std::vector<pathology::Outline> outlines_of(const pathology::TissueMask& mask) {
   for (const auto& piece : mask.pieces) {
     if (piece.outline.size() < 3) continue;
     pathology::Outline outline;
-    outline.polygon.exterior = ring_of(piece.outline);
+    outline.region.exterior = ring_of(piece.outline);
     for (const auto& hole : piece.holes)
-      if (hole.size() >= 3) outline.polygon.holes.push_back(ring_of(hole));
+      if (hole.size() >= 3) outline.region.holes.push_back(ring_of(hole));
     outline.classification = "Tissue";
     outlines.push_back(std::move(outline));
   }

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Killed at any moment and called again: the same files as undisturbed. Interrupted: 130.
+source "$(dirname "$0")/support.sh"
+
+# killed MARK COMMAND...: starts the command, kills it with -9 once MARK (a glob) is there.
+killed() {
+  local mark=$1
+  shift
+  "$@" >"$W/out" 2>"$W/err" &
+  local pid=$!
+  wait_for "$mark" $pid
+  kill -9 $pid 2>/dev/null || complain "finished before it could be killed: $*"
+  wait $pid 2>/dev/null
+}
+
+tile=("$MIL" tile "$DATA/slides" --out "$W/tiles" "${TILES[@]}" --threads 1)
+killed "$W/tiles/patches/sim-0003.h5" "${tile[@]}"
+ok "${tile[@]}" --json
+json 'd["skipped"] >= 3 and d["skipped"] < 10'
+for file in "$DATA"/tiles/patches/*.h5; do same "$file" "$W/tiles/patches/$(basename "$file")"; done
+no_leftovers "$W/tiles"
+
+features=("$MIL" features "$W/tiles" --out "$W/features" --threads 1)
+killed "$W/features/sim-0002.h5" "${features[@]}"
+ok "${features[@]}"
+for file in "$DATA"/features/*.h5; do same "$file" "$W/features/$(basename "$file")"; done
+no_leftovers "$W/features"
+
+train=("$MIL" train --bags "$DATA/features" --labels "$DATA/labels.csv" --aem 0.1 --seed 4 --epochs 400 --patience 0 --hidden 64 --threads 1 --bootstrap 20 --checkpoint-every 0)
+ok "${train[@]}" --out "$W/whole"
+killed "$W/run/checkpoint.safetensors" "${train[@]}" --out "$W/run"
+absent "$W/run/model.safetensors"
+ok "${train[@]}" --out "$W/run" --resume
+for file in model.safetensors metrics.csv splits.csv predictions.csv; do
+  same "$W/whole/$file" "$W/run/$file" "$file differs after kill and resume"
+done
+
+# SIGINT leaves a checkpoint and says so; the same call goes on to the same result.
+"${train[@]}" --out "$W/int" >"$W/out" 2>"$W/err" &
+pid=$!
+wait_for "$W/int/checkpoint.safetensors" $pid
+kill -INT $pid
+wait $pid
+code=$?
+[ $code = 130 ] || complain "SIGINT must end with 130, not $code"
+has "$W/err" '^error: interrupted'
+ok "${train[@]}" --out "$W/int"
+same "$W/whole/model.safetensors" "$W/int/model.safetensors" "the model differs after SIGINT and resume"
+
+# The whole chain.
+chain=("$MIL" run "$DATA/slides" --labels "$DATA/labels.csv" "${TILES[@]}" --folds 3 --epochs 40 --patience 0 --threads 1 --heatmaps 1)
+ok "${chain[@]}" --out "$W/chain"
+for mark in 'tiles/patches/sim-0004.h5' 'features/sim-0004.h5' 'cv/aem-0.1/folds/*'; do
+  killed "$W/chain2/$mark" "${chain[@]}" --out "$W/chain2"
+done
+ok "${chain[@]}" --out "$W/chain2"
+for file in predictions.csv model/model.safetensors cv/aem-0.1/predictions.csv heatmaps/sim-0001.png; do
+  same "$W/chain/$file" "$W/chain2/$file" "$file differs after the chain was killed and called again"
+done
+no_leftovers "$W/chain2"
+
+# Two calls at once: the second is told.
+"${train[@]}" --out "$W/busy" --quiet >/dev/null 2>&1 &
+pid=$!
+wait_for "$W/busy/.lock" $pid
+refused 1 "in use by process $pid" "${train[@]}" --out "$W/busy"
+kill -9 $pid
+wait $pid 2>/dev/null
+finish

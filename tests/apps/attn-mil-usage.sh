@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# The command line: help, version, configuration, unknown things, stdout and stderr.
+source "$(dirname "$0")/support.sh"
+
+verbs=(simulate tissue tile features train cv evaluate predict heatmap info run)
+ok "$MIL" --help
+for verb in "${verbs[@]}"; do has "$W/out" "^  $verb "; done
+for verb in "${verbs[@]}"; do
+  ok "$MIL" "$verb" --help
+  has "$W/out" "^Example: attn-mil $verb "
+  for option in --config --dump-config --seed --threads --device --json --quiet --verbose --attention-report; do
+    has "$W/out" "$option"
+  done
+  has "$W/out" 'Exit codes: 0 done'
+  # The example's options are options of the verb.
+  example=$(sed -n "s/^Example: attn-mil $verb //p" "$W/out")
+  for option in $(grep -Eo -- '--[a-z-]+' <<<"$example"); do has "$W/out" "$option"; done
+done
+ok "$MIL" --version
+for fact in LibTorch OpenCV OpenSlide HDF5 Arrow SIMD 'CPU only' revision; do has "$W/out" "$fact"; done
+ok "$MIL" --version --json
+json 'd["program"] == "attn-mil" and d["libraries"]["LibTorch"].startswith("2.")'
+
+run "$MIL"
+[ $code = 2 ] || complain "no verb must end with 2, not $code"
+refused 2 "unknown verb 'trian'; did you mean 'train'" "$MIL" trian
+refused 2 "unknown option --tiel; did you mean '--tile'" "$MIL" tile x --out y --tiel 3
+refused 2 '--out is missing' "$MIL" tile x
+refused 2 '--out needs a value' "$MIL" tile x --out
+refused 2 'SLIDES is missing' "$MIL" tile --out y
+refused 2 "not a number" "$MIL" tile x --out y --mpp fine
+refused 2 'out of range' "$MIL" tile x --out y --mpp 500
+refused 2 "is not one of" "$MIL" train --bags x --out y --model abmill
+refused 2 'CPU only' "$MIL" tile x --out y --device cuda
+refused 2 'is not I/N' "$MIL" tile x --out y --shard 3/2
+refused 2 'runs no attention model' "$MIL" tile x --out y --attention-report a.html
+refused 2 'overlap' "$MIL" tile "$DATA/slides" --out "$W/t" --tile 64 --overlap 64
+refused 1 'nowhere' "$MIL" tile "$W/nowhere" --out "$W/t"
+refused 1 'nowhere' "$MIL" features "$W/nowhere" --out "$W/t"
+refused 1 'nowhere' "$MIL" train --bags "$W/nowhere" --labels "$W/nowhere.csv" --out "$W/t"
+refused 1 'nowhere' "$MIL" evaluate --run "$W/nowhere"
+refused 1 'nowhere' "$MIL" info "$W/nowhere"
+refused 1 'nowhere' "$MIL" predict --run "$W/nowhere" "$DATA/slides" --out "$W/p.csv"
+
+# Configuration: what is dumped reads back, a flag wins over the environment, that over the file.
+ok "$MIL" tile x --out y --mpp 1.25 --otsu --dump-config
+cp "$W/out" "$W/tile.toml"
+ok "$MIL" tile --config "$W/tile.toml" --dump-config
+same "$W/out" "$W/tile.toml" "a dumped configuration must read back the same"
+run env ATTN_MPP=2 "$MIL" tile --config "$W/tile.toml" --dump-config
+has "$W/out" '^mpp = 2.0'
+run env ATTN_MPP=2 "$MIL" tile --config "$W/tile.toml" --mpp 3 --dump-config
+has "$W/out" '^mpp = 3.0'
+echo 'mpq = 1.0' >"$W/bad.toml"
+refused 2 "line 1: mpq.*did you mean 'mpp'" "$MIL" tile x --out y --config "$W/bad.toml"
+echo 'mpp = ' >"$W/bad.toml"
+refused 2 'not TOML' "$MIL" tile x --out y --config "$W/bad.toml"
+refused 2 'no such file' "$MIL" tile x --out y --config "$W/none.toml"
+
+# A result goes to stdout, everything else to stderr; --quiet keeps stderr empty.
+ok "$MIL" tile "$DATA/slides" --out "$W/tiles" "${TILES[@]}" --json
+json 'd["done"] == 10 and d["failed"] == []'
+[ -s "$W/err" ] || complain "the log belongs on stderr"
+ok "$MIL" tile "$DATA/slides" --out "$W/tiles" "${TILES[@]}" --quiet
+[ ! -s "$W/err" ] || complain "--quiet must be quiet"
+"$MIL" info "$DATA/labels.csv" | head -1 >/dev/null
+[ "${PIPESTATUS[0]}" = 0 ] || complain "a closed pipe is no error"
+run bash -c '"$0" info "$1" >/dev/full' "$MIL" "$DATA/labels.csv"
+[ $code = 1 ] || complain "a full stdout must end with 1, not $code"
+
+# Completion.
+ok "$MIL" __complete
+for verb in "${verbs[@]}"; do has "$W/out" "^$verb$"; done
+ok "$MIL" __complete train --model
+has "$W/out" '^abmil-plain$'
+finish
