@@ -97,10 +97,12 @@ class Slide::Source {
 
 namespace {
 
-// One handle serves all threads: OpenSlide decodes outside its cache's lock. After an error a
-// handle is dead for good, and the reads that other threads had under way on it fail with it. So a
-// failed read takes the lock alone, reopens, and tries once more where nobody can disturb it: what
-// fails then is truly unreadable.
+// One handle serves all threads: OpenSlide decodes outside its cache's lock. Measured with two
+// threads, 256 px tiles, per CPU-second: shared 648 and 675 (Aperio slide, tiled TIFF), a handle
+// each 538 and 670; a plain loop over openslide_read_region on one thread 690 and 763, `read` 689
+// and 734. After an error a handle is dead for good, and the reads that other threads had under way
+// on it fail with it. So a failed read takes the lock alone, reopens, and tries once more where
+// nobody can disturb it: what fails then is truly unreadable.
 class OpenSlideSource : public Slide::Source {
  public:
   OpenSlideSource(const fs::path& slide_path, const std::string& slide_vendor)

@@ -41,9 +41,11 @@ struct SlideFile {
 /// may name the patient.
 ///
 /// Threads: `read` may be called from several threads at once on one Slide. They share one
-/// OpenSlide handle and its tile cache. Two threads on one handle read as fast as on two handles
-/// (docs in slide.cpp), at half the memory. Memory: OpenSlide keeps a cache of 32 MiB per slide; a
-/// flat picture is held whole (3 bytes a pixel, at most kMaxFlatPixels).
+/// OpenSlide handle and its tile cache, which is no slower than a handle each (figures in
+/// slide.cpp).
+///
+/// Memory: OpenSlide keeps a cache of 32 MiB per slide; a flat picture is held whole (3 bytes a
+/// pixel, at most kMaxFlatPixels).
 class Slide {
  public:
   /// Opens `path`. `mpp_override` (microns per pixel of level 0) goes before everything that the

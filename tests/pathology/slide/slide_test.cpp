@@ -127,8 +127,9 @@ TEST(Slide, EdgeFilesThatOpen) {
   ATTN_NEED_SHARED_DATA(data("edge"));
   testing::internal::CaptureStderr();
   const Slide boxes = Slide::open(data("edge/boxes_pyramid.tiff"));
-  EXPECT_EQ(boxes.level_count(), 4);
-  EXPECT_EQ(boxes.read(3, 0, 0, 37, 31).size(), cv::Size(37, 31));
+  EXPECT_EQ(boxes.level_count(),
+            2);  // of 4: the last two are smaller than a tile of 64 px and would be misread
+  EXPECT_EQ(boxes.read(1, 0, 0, 150, 125).size(), cv::Size(150, 125));
   EXPECT_FALSE(boxes.mpp());  // it says 72 dpi
   EXPECT_EQ(Slide::open(data("edge/small_16px.svs")).read(0, 0, 0, 16, 16).size(),
             cv::Size(16, 16));

@@ -159,7 +159,10 @@ TEST_F(SmallSlide, NothingToTileIsToldNotThrown) {
   TissueOptions coarse = fine();
   coarse.min_area = 1000;
   EXPECT_THAT(tile_slide(slide(), coarse, {}).reason, HasSubstr("smaller than the smallest area"));
-  test::write_tiff(folder_ / "tiny.tif", {test::draw_tissue(200, 200, {{{100, 100}, 100}})});
+  test::TiffOptions small_tiles;
+  small_tiles.tile = 64;
+  test::write_tiff(folder_ / "tiny.tif", {test::draw_tissue(200, 200, {{{100, 100}, 100}})},
+                   small_tiles);
   TileOptions unpadded;
   unpadded.padding = false;
   TissueOptions any = fine();
