@@ -65,6 +65,9 @@ Id half_type();
 
 H5Kind kind_of(hid_t type);
 
+/// Product of the sizes, or an Error that starts with `where` when it does not fit 63 bits.
+int64_t element_count(const std::vector<int64_t>& shape, const std::string& where);
+
 template <typename T>
 hid_t native_type();
 template <>
