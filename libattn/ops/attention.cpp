@@ -13,6 +13,8 @@
 namespace attn {
 namespace {
 
+using ops::if_defined;
+using ops::only_defined;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::tensor_list;
@@ -159,10 +161,10 @@ struct AttentionBackward : public Function<AttentionBackward> {
     problem.k = k;
     problem.v = v;
     problem.bias = bias.value_or(at::Tensor());
-    return run_backward(
+    return only_defined(run_backward(
         problem, s,
         {dout.value_or(at::Tensor()), dlse.value_or(at::Tensor()), dentropy.value_or(at::Tensor())},
-        wanted);
+        wanted));
   }
   static tensor_list backward(AutogradContext*, const tensor_list&) {
     throw Error(
@@ -171,10 +173,6 @@ struct AttentionBackward : public Function<AttentionBackward> {
         "attention from matmul and softmax where second derivatives are needed");
   }
 };
-
-std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {
-  return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
-}
 
 struct AttentionFunction : public Function<AttentionFunction> {
   static tensor_list forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k,
@@ -210,13 +208,17 @@ struct AttentionFunction : public Function<AttentionFunction> {
                                       p.bias.defined() && ctx->needs_input_grad(3)};
     tensor_list g(7);
     if (!incoming[0].defined() && !incoming[1].defined() && !incoming[2].defined()) return g;
+    if (!c10::GradMode::is_enabled()) {
+      const tensor_list found = run_backward(p, s, incoming, wanted);
+      std::copy(found.begin(), found.end(), g.begin());
+      return g;
+    }
     const tensor_list found =
-        c10::GradMode::is_enabled()
-            ? AttentionBackward::apply(p.q, p.k, p.v, if_defined(p.bias), if_defined(incoming[0]),
-                                       if_defined(incoming[1]), if_defined(incoming[2]), p, s,
-                                       wanted)
-            : run_backward(p, s, incoming, wanted);
-    std::copy(found.begin(), found.end(), g.begin());
+        AttentionBackward::apply(p.q, p.k, p.v, if_defined(p.bias), if_defined(incoming[0]),
+                                 if_defined(incoming[1]), if_defined(incoming[2]), p, s, wanted);
+    for (size_t i = 0, next = 0; i < wanted.size(); ++i) {
+      if (wanted[i]) g[i] = found[next++];
+    }
     return g;
   }
 };

@@ -14,6 +14,8 @@
 namespace attn {
 namespace {
 
+using ops::if_defined;
+using ops::only_defined;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::tensor_list;
@@ -112,10 +114,10 @@ struct PoolBackward : public Function<PoolBackward> {
                              const std::optional<at::Tensor>& dlse,
                              const std::optional<at::Tensor>& dentropy, const at::Tensor& offsets,
                              const Saved& s, bool want_scores, bool want_values) {
-    return run_backward(
+    return only_defined(run_backward(
         scores, values, offsets, s,
         {dout.value_or(at::Tensor()), dlse.value_or(at::Tensor()), dentropy.value_or(at::Tensor())},
-        want_scores, want_values);
+        want_scores, want_values));
   }
   static tensor_list backward(AutogradContext*, const tensor_list&) {
     throw Error(
@@ -124,10 +126,6 @@ struct PoolBackward : public Function<PoolBackward> {
         "softmax and matmul where second derivatives are needed");
   }
 };
-
-std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {
-  return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
-}
 
 struct PoolFunction : public Function<PoolFunction> {
   static tensor_list forward(AutogradContext* ctx, const at::Tensor& scores,
@@ -144,14 +142,18 @@ struct PoolFunction : public Function<PoolFunction> {
     if (!incoming[0].defined() && !incoming[1].defined() && !incoming[2].defined()) return g;
     const Saved s{kept[3].detach(), kept[4].detach(), kept[5].detach(), kept[6].detach()};
     const bool scores = ctx->needs_input_grad(0), values = ctx->needs_input_grad(1);
+    if (!c10::GradMode::is_enabled()) {
+      const tensor_list found =
+          run_backward(kept[0], kept[1], kept[2], s, incoming, scores, values);
+      g[0] = found[0];
+      g[1] = found[1];
+      return g;
+    }
     const tensor_list found =
-        c10::GradMode::is_enabled()
-            ? PoolBackward::apply(kept[0], kept[1], if_defined(incoming[0]),
-                                  if_defined(incoming[1]), if_defined(incoming[2]), kept[2], s,
-                                  scores, values)
-            : run_backward(kept[0], kept[1], kept[2], s, incoming, scores, values);
-    g[0] = found[0];
-    g[1] = found[1];
+        PoolBackward::apply(kept[0], kept[1], if_defined(incoming[0]), if_defined(incoming[1]),
+                            if_defined(incoming[2]), kept[2], s, scores, values);
+    if (scores) g[0] = found.front();
+    if (values) g[1] = found.back();
     return g;
   }
 };

@@ -1,4 +1,5 @@
-// Attention pooling of packed bags: one softmax over the instances of each bag and head, with its entropy.
+// Attention pooling of packed bags: one softmax over the instances of each bag and head, with its
+// entropy.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,15 +12,18 @@ struct PoolResult {
   at::Tensor entropy;  // (B,K), nats
 };
 
-/// For bag b (rows offsets[b] ... offsets[b+1] - 1) and head k: p = softmax(scores of the bag), out = sum_i p_i values_i,
-/// lse = log sum_i exp(scores_i), entropy = -sum_i p_i log p_i (the term of AEM, arXiv 2406.15303). Differentiable in
-/// scores and values through all three results.
-/// scores (T,K), values (T,D): fp32 or fp64 on the CPU, same type; offsets (B+1) int64 on the CPU, offsets[0] = 0, rising,
-/// offsets[B] = T. Bags hold 0 to 10^6 instances and more; an empty bag gives out 0, entropy 0, lse -inf.
-/// Throws attn::Error for shapes, types, devices or offsets that do not fit, and when differentiated twice.
-PoolResult attention_pool(const at::Tensor& scores, const at::Tensor& values, const at::Tensor& offsets);
+/// For bag b (rows offsets[b] ... offsets[b+1] - 1) and head k: p = softmax(scores of the bag), out
+/// = sum_i p_i values_i, lse = log sum_i exp(scores_i), entropy = -sum_i p_i log p_i (the term of
+/// AEM, arXiv 2406.15303). Differentiable in scores and values through all three results. scores
+/// (T,K), values (T,D): fp32 or fp64 on the CPU, same type; offsets (B+1) int64 on the CPU,
+/// offsets[0] = 0, rising, offsets[B] = T. Bags hold 0 to 10^6 instances and more; an empty bag
+/// gives out 0, entropy 0, lse -inf. Throws attn::Error for shapes, types, devices or offsets that
+/// do not fit, and when differentiated twice.
+PoolResult attention_pool(const at::Tensor& scores, const at::Tensor& values,
+                          const at::Tensor& offsets);
 
-/// The weights p (T,K) of the pooling that gave `lse` (B,K): exp(scores - lse of the row's bag). No gradient.
+/// The weights p (T,K) of the pooling that gave `lse` (B,K): exp(scores - lse of the row's bag). No
+/// gradient.
 at::Tensor pool_weights(const at::Tensor& scores, const at::Tensor& lse, const at::Tensor& offsets);
 
 }  // namespace attn
