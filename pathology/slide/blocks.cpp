@@ -1,6 +1,7 @@
 #include "pathology/slide/blocks.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 #include <opencv2/imgproc.hpp>
 
@@ -34,8 +35,8 @@ BlockCount read_reduced(const Slide& slide, int level, int factor, int threads,
     const int y = static_cast<int>(index / columns) * side;
     const int w = std::min(side, size.width - x);
     const int h = std::min(side, size.height - y);
-    const auto x0 = static_cast<int64_t>(static_cast<double>(x) * factor * l.downsample_x + 0.5);
-    const auto y0 = static_cast<int64_t>(static_cast<double>(y) * factor * l.downsample_y + 0.5);
+    const int64_t x0 = std::llround(static_cast<double>(x) * factor * l.downsample_x);
+    const int64_t y0 = std::llround(static_cast<double>(y) * factor * l.downsample_y);
     try {
       cv::Mat rgb = slide.read(level, x0, y0, w * factor, h * factor);
       if (factor > 1) {

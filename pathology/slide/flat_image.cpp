@@ -37,7 +37,7 @@ void check_size(const fs::path& path, int64_t width, int64_t height, int64_t max
                      std::to_string(max_pixels) + "; convert it to a tiled pyramidal TIFF");
 }
 
-std::string cut_line(std::string text) {
+std::string cut_line(const std::string& text) {
   return text.substr(0, text.find_first_of("\r\n"));
 }
 

@@ -151,6 +151,7 @@ void put_nuclei(FeatureSink& sink, const cv::Mat& haematoxylin, double density_p
   sink.put((threshold - zero) * density_per_bin);
   const Moments area = moments(nuclei, [](const Nucleus& n) { return n.area; });
   std::vector<double> areas;
+  areas.reserve(nuclei.size());
   for (const Nucleus& nucleus : nuclei) areas.push_back(nucleus.area);
   std::sort(areas.begin(), areas.end());
   sink.put(area.mean);

@@ -172,8 +172,8 @@ void name_texture(std::vector<FeatureName>& names, const std::string& plane,
   add("laplacian_sd", "standard deviation of the Laplacian of " + phrase);
   for (int k = 1; k <= kScales; ++k) {
     const std::string side = std::to_string(1 << k);
-    add("sd_" + side + "px",
-        "standard deviation of " + phrase + " after means over " + side + " x " + side + " px");
+    const std::string square = side + " x " + side + " px";
+    add("sd_" + side + "px", "standard deviation of " + phrase + " after means over " + square);
   }
   for (int k = 0; k < kPatternBins - 1; ++k)
     add("lbp_" + std::to_string(k), "share of uniform local binary patterns with " +

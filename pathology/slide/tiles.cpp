@@ -30,7 +30,7 @@ bool passes(const Polygon& outline, TileTest test, int64_t x, int64_t y, int64_t
     return outline.locate(static_cast<double>(px), static_cast<double>(py)) >= 0;
   };
   const int64_t cx = x + footprint / 2, cy = y + footprint / 2;
-  const auto shift = static_cast<int64_t>(static_cast<double>(footprint / 2) * 0.5);
+  const int64_t shift = footprint / 2 / 2;
   switch (test) {
     case TileTest::corner:
       return inside(x, y);
