@@ -65,6 +65,7 @@ void parallel_for(int64_t count, int threads, std::string_view what, const attn:
   static_cast<void>(opencv_is_serial);
   const int workers =
       static_cast<int>(std::clamp<int64_t>(std::min<int64_t>(threads, count), 1, 1024));
+  hooks.check();
   hooks.report(what, 0, count);
   if (workers == 1) {
     serial(count, what, hooks, work);

@@ -170,10 +170,10 @@ void name_texture(std::vector<FeatureName>& names, const std::string& plane,
   add("edge_p90", "90th percentile of that gradient");
   add("laplacian_mean", "mean absolute Laplacian of " + phrase);
   add("laplacian_sd", "standard deviation of the Laplacian of " + phrase);
+  const std::string spread = "standard deviation of " + phrase + " after means over squares of ";
   for (int k = 1; k <= kScales; ++k) {
-    const std::string side = std::to_string(1 << k);
-    const std::string square = side + " x " + side + " px";
-    add("sd_" + side + "px", "standard deviation of " + phrase + " after means over " + square);
+    const std::string side = std::to_string(1 << k) + "px";
+    add("sd_" + side, spread + side);
   }
   for (int k = 0; k < kPatternBins - 1; ++k)
     add("lbp_" + std::to_string(k), "share of uniform local binary patterns with " +
