@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "attn/error.h"
+
 namespace attn::app {
 
 pathology::BagSet BagArgs::load(const Hooks& hooks) const {
+  if (!std::filesystem::exists(bags)) throw Error(bags.string() + ": no such file or folder");
   return pathology::load_bags(bags, labels.value_or(std::filesystem::path()), columns, hooks);
 }
 

@@ -23,8 +23,10 @@ rm "$W/tiles/patches/sim-0002.h5"
 head -c 1000 "$W/tiles/patches/sim-0003.h5" >"$W/cut" && cp "$W/cut" "$W/tiles/patches/sim-0003.h5"
 ok "$MIL" tile "$DATA/slides" --out "$W/tiles" "${TILES[@]}" --json
 json 'd["done"] == 2 and d["skipped"] == 8'
-for part in 1 2 3; do ok "$MIL" tile "$DATA/slides" --out "$W/shards" "${TILES[@]}" --shard $part/3; done
-for file in "$W"/tiles/patches/*.h5; do same "$file" "$W/shards/patches/$(basename "$file")"; done
+mv "$W/tiles" "$W/whole" # the files name their place (CLAM's save_path): compare at the same place
+for part in 1 2 3; do ok "$MIL" tile "$DATA/slides" --out "$W/tiles" "${TILES[@]}" --shard $part/3; done
+for file in "$W"/whole/patches/*.h5; do same "$file" "$W/tiles/patches/$(basename "$file")"; done
+exists "$W/tiles/tiles.csv"
 
 ok "$MIL" features "$W/tiles" --out "$W/features"
 exists "$W/features/sim-0001.h5"
@@ -47,7 +49,7 @@ has "$W/err" 'is finished'
 for model in mean max abmil-plain; do
   ok "$MIL" train --bags "$W/features" --labels "$DATA/labels.csv" --model $model --aem-schedule cosine "${TRAIN[@]}" --out "$W/run-$model"
 done
-refused 1 '--labels|label' "$MIL" train --bags "$W/features" "${TRAIN[@]}" --out "$W/no-labels"
+refused 2 '--labels' "$MIL" train --bags "$W/features" "${TRAIN[@]}" --out "$W/no-labels"
 ok "$MIL" evaluate --run "$W/run" --json
 json '0 <= d["auc"] <= 1 and d["n"] > 0 and "intervals" in d'
 ok "$MIL" evaluate --run "$W/run" --bags "$W/features" --labels "$DATA/labels.csv" --json
@@ -104,7 +106,7 @@ run "${chain[@]}"
 [ "$(tail -1 "$W/out")" = "$W/chain/report.html" ] || complain "the report's path is the last line"
 has "$W/chain/failures.csv" '^sim-0010,'
 exists "$W/chain/report.html" "$W/chain/predictions.csv" "$W/chain/model/model.safetensors" "$W/chain/heatmaps/sim-0001.png"
-grep -q 'patient-' "$W/chain/report.html" && complain "a patient is named in the report"
+grep -q 'patient-[0-9]' "$W/chain/report.html" && complain "a patient is named in the report"
 cp "$W/out" "$W/first"
 run "${chain[@]}"
 [ $code = 1 ] || complain "the bad slide is still bad"

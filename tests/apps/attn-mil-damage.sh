@@ -47,14 +47,14 @@ for name in sim-0002 sim-0003 sim-0004 sim-0005; do
   has "$W/f/failures.csv" "^$name,"
   absent "$W/f/$name.h5"
 done
-has "$W/f/failures.csv" '^sim-0005,.*(version|newer)'
+has "$W/f/failures.csv" '^sim-0005,.*damaged'
 cp -r "$DATA/features" "$W/features"
 train=("$MIL" train --labels "$DATA/labels.csv" "${TRAIN[@]}")
 head -c 2000 "$DATA/features/sim-0002.h5" >"$W/features/sim-0002.h5"
 refused 1 'sim-0002.h5' "${train[@]}" --bags "$W/features" --out "$W/r1"
 cp "$DATA/features/sim-0002.h5" "$W/features/sim-0002.h5"
 sed -i 's/"format_version":1/"format_version":9/g' "$W/features/sim-0002.h5"
-refused 1 'sim-0002.h5.*(version|newer)' "${train[@]}" --bags "$W/features" --out "$W/r1"
+refused 1 'sim-0002.h5.*damaged' "${train[@]}" --bags "$W/features" --out "$W/r1"
 
 # Tables.
 printf 'bag,label,f0,f1\na,0,1,2\nb,1,x,2\n' >"$W/word.csv"
