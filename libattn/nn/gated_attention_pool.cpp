@@ -71,27 +71,37 @@ using torch::autograd::variable_list;
 
 /// The scores with autograd; forward and backward are the two public functions.
 struct ScoreFunction : torch::autograd::Function<ScoreFunction> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& h, const at::Tensor& vw,
-                            const at::Tensor& vb, const at::Tensor& uw, const at::Tensor& ub,
-                            const at::Tensor& ww, const at::Tensor& wb) {
-    const GatedAttentionWeights weights{vw, vb, uw, ub, ww, wb};
+  /// Inputs h, V, b_V, w, b_w and, when gated, U, b_U: Function takes no undefined tensors.
+  static at::Tensor forward(AutogradContext* ctx, const variable_list& in) {
     GatedAttentionCache cache;
-    at::Tensor scores = gated_attention_forward(h, weights, &cache);
-    ctx->save_for_backward(
-        {h, vw, vb, uw, ub, ww, wb, cache.tanh_v, cache.sigmoid_u, cache.hidden});
+    at::Tensor scores = gated_attention_forward(in[0], unpack(in), &cache);
+    variable_list saved = in;
+    saved.insert(saved.end(), {cache.tanh_v, cache.hidden});
+    if (in.size() > 5) saved.push_back(cache.sigmoid_u);
+    ctx->save_for_backward(saved);
     return scores;
   }
 
-  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const variable_list s = ctx->get_saved_variables();
-    const GatedAttentionWeights weights{s[1], s[2], s[3], s[4], s[5], s[6]};
-    const auto zeros = [](const at::Tensor& t) { return t.defined() ? at::zeros_like(t) : t; };
-    GatedAttentionWeights grad{zeros(s[1]), zeros(s[2]), zeros(s[3]),
-                               zeros(s[4]), zeros(s[5]), zeros(s[6])};
-    const at::Tensor grad_h = at::zeros_like(s[0]);
-    gated_attention_backward(grads[0], s[0], weights, {s[7], s[8], s[9]}, grad, grad_h);
-    return {grad_h,      grad.v_weight, grad.v_bias, grad.u_weight,
-            grad.u_bias, grad.w_weight, grad.w_bias};
+    const size_t inputs = s.size() > 7 ? 7 : 5;
+    const variable_list in(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(inputs));
+    variable_list out;
+    for (const at::Tensor& t : in) out.push_back(at::zeros_like(t));
+    GatedAttentionWeights grad = unpack(out);
+    const GatedAttentionCache cache{s[inputs], inputs > 5 ? s[inputs + 2] : at::Tensor(),
+                                    s[inputs + 1]};
+    gated_attention_backward(grads[0], in[0], unpack(in), cache, grad, out[0]);
+    return out;
+  }
+
+  static GatedAttentionWeights unpack(const variable_list& t) {
+    GatedAttentionWeights w{t[1], t[2], {}, {}, t[3], t[4]};
+    if (t.size() > 5) {
+      w.u_weight = t[5];
+      w.u_bias = t[6];
+    }
+    return w;
   }
 };
 
@@ -126,7 +136,9 @@ void gated_attention_backward(const at::Tensor& grad_scores, const at::Tensor& h
 }
 
 at::Tensor gated_attention_scores(const at::Tensor& h, const GatedAttentionWeights& w) {
-  return ScoreFunction::apply(h, w.v_weight, w.v_bias, w.u_weight, w.u_bias, w.w_weight, w.w_bias);
+  torch::autograd::variable_list in{h, w.v_weight, w.v_bias, w.w_weight, w.w_bias};
+  if (w.gated()) in.insert(in.end(), {w.u_weight, w.u_bias});
+  return ScoreFunction::apply(in);
 }
 
 AttentionPool::AttentionPool(const AttentionPoolOptions& options) {

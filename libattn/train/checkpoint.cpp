@@ -49,6 +49,7 @@ at::Tensor pack_history(const std::vector<EpochRecord>& history) {
 
 std::vector<EpochRecord> unpack_history(const at::Tensor& t, int64_t step_columns,
                                         const std::filesystem::path& path) {
+  if (t.numel() == 0) return {};
   if (t.dim() != 2 || t.size(1) < 3 + step_columns)
     throw Error(path.string() + ": the history does not fit; the checkpoint is damaged, remove it");
   std::vector<EpochRecord> history;

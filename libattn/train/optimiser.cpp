@@ -48,7 +48,9 @@ void OptimiserState::step(double lr) {
                       /*maximize=*/false);
   } else {
     const bool nesterov = options_.momentum > 0;
-    at::_fused_sgd_(parameters_, gradients_, first_, options_.weight_decay, options_.momentum, lr,
+    const std::vector<at::Tensor> none;  // the kernel wants no buffers without momentum
+    at::_fused_sgd_(parameters_, gradients_, nesterov ? first_ : none, options_.weight_decay,
+                    options_.momentum, lr,
                     /*dampening=*/0.0, nesterov, /*maximize=*/false, first_step);
   }
 }

@@ -1,7 +1,5 @@
 #include "pathology/mil/cross_validation.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -20,6 +18,7 @@
 #include "libattn/io/digest.h"
 #include "libattn/io/json.h"
 #include "libattn/train/seed.h"
+#include "libattn/train/threads.h"
 
 namespace pathology {
 namespace {
@@ -131,19 +130,17 @@ class Pool {
       : set_(set), jobs_(jobs), hooks_(hooks) {}
 
   void run(int threads) {
-    const int before = at::get_num_threads();
-    at::set_num_threads(1);  // read by new threads as they start
+    const attn::train::ThreadLimit one(1);  // new threads start with it
     std::vector<std::thread> workers;
     for (int t = 0; t < threads; ++t) workers.emplace_back([this] { work(); });
     watch();
     for (std::thread& w : workers) w.join();
-    at::set_num_threads(before);
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
   void work() {
-    at::set_num_threads(1);
+    const attn::train::ThreadLimit one(1);
     attn::Hooks quiet;
     quiet.stop = &stop_;
     for (size_t i = next_++; i < jobs_.size() && !stop_; i = next_++) {

@@ -47,7 +47,8 @@ MilModelFile load_mil_model(const std::filesystem::path& path) {
       return attn::train::require_tensor(file, path, name, {config.model.input}).to(at::kDouble);
     };
     return {
-        {MilModel(config.model, file.tensors), {scaler("scaler.mean"), scaler("scaler.inverse")}},
+        {MilModel(config.model, file.tensors),
+         {scaler("scaler.mean"), scaler("scaler.inverse"), config.standardise ? config.clip : 0}},
         config,
         classes,
         attn::io::get_or<std::vector<std::string>>(file.config, "feature_names", where, {}),

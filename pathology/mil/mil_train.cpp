@@ -4,12 +4,14 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "attn/error.h"
 #include "libattn/io/digest.h"
 #include "libattn/io/json.h"
 #include "libattn/io/text.h"
 #include "libattn/train/seed.h"
+#include "libattn/train/threads.h"
 
 namespace pathology {
 namespace {
@@ -21,6 +23,7 @@ void check_config(const MilConfig& c) {
     throw attn::UsageError("subsampling must lie in (0, 1], found " +
                            attn::io::number_text(c.subsampling));
   }
+  if (!(c.clip >= 0)) throw attn::UsageError("the clip must not be negative");
   if (!std::isfinite(c.aem.weight))
     throw attn::UsageError("the AEM weight must be a finite number");
 }
@@ -41,8 +44,18 @@ MilConfig for_bags(MilConfig config, const BagSet& set) {
   return config;
 }
 
+/// Whether a step is too little work to share among threads: below 8 million multiply-adds of the
+/// first layer, a fraction of a millisecond.
+bool is_small(const BagSet& set, const std::vector<int64_t>& items, const ModelConfig& model) {
+  double instances = 0;
+  for (const int64_t i : items)
+    instances += static_cast<double>(set.bags[static_cast<size_t>(i)].instances);
+  const double mean = instances / static_cast<double>(items.size());
+  return mean * static_cast<double>(model.input * model.hidden) < 8e6;
+}
+
 Scaler identity_scaler(int64_t dim) {
-  return {at::zeros({dim}, at::kDouble), at::ones({dim}, at::kDouble)};
+  return {at::zeros({dim}, at::kDouble), at::ones({dim}, at::kDouble), 0};
 }
 
 /// Mean cross-entropy and normalised attention entropy of bags, as a validation result.
@@ -75,6 +88,7 @@ void to_json(nlohmann::json& j, const MilConfig& c) {
        {"aem", {{"weight", c.aem.weight}, {"schedule", attn::nn::to_string(c.aem.schedule)}}},
        {"subsampling", c.subsampling},
        {"standardise", c.standardise},
+       {"clip", c.clip},
        {"optimisation",
         {{"epochs", o.epochs},
          {"batch", o.batch},
@@ -108,6 +122,7 @@ void from_json(const nlohmann::json& j, MilConfig& c) {
       attn::io::get_or<std::string>(j, "aem.schedule", where, "constant"));
   number("subsampling", c.subsampling);
   c.standardise = attn::io::get_or<bool>(j, "standardise", where, true);
+  number("clip", c.clip);
   whole("optimisation.epochs", o.epochs);
   whole("optimisation.batch", o.batch);
   o.shuffle = attn::io::get_or<bool>(j, "optimisation.shuffle", where, true);
@@ -144,9 +159,11 @@ FitResult fit(const BagSet& set, const Split& split, const MilConfig& given,
   require_two_classes(set, split.train);
   const MilConfig config = for_bags(given, set);
   const uint64_t seed = config.optimisation.seed;
+  std::optional<attn::train::ThreadLimit> one;
+  if (is_small(set, split.train, config.model)) one.emplace(1);
 
   const Scaler fitted =
-      config.standardise ? fit_scaler(set, split.train) : identity_scaler(set.dim);
+      config.standardise ? fit_scaler(set, split.train, config.clip) : identity_scaler(set.dim);
   const Scaler scaler = fitted.to(at::kFloat);
   MilModel model(config.model, derive_seed(seed, "init"));
 

@@ -20,12 +20,24 @@ namespace pathology {
 
 /// Everything that determines a training run besides the bags. `model.input` and `model.classes`
 /// are taken from the bags.
+///
+/// Three defaults differ from AEM's code (lr 1e-4, no dropout, no clip). They were chosen by
+/// cross-validation inside training parts only: 3 outer folds of MUSK1 and Elephant set apart, 5
+/// folds x 2 repeats within the rest, AEM 0.1, one setting for both sets; mean accuracy and AUC:
+/// 0.834, 0.901 with AEM's values; 0.847, 0.905 with lr 3e-4 and dropout 0.5; 0.831, 0.909 with
+/// values clipped (at 3); 0.851, 0.919 with all three (clip at 5).
 struct MilConfig {
+  MilConfig() {
+    model.dropout = 0.5;
+    optimisation.lr = 3e-4;
+  }
+
   ModelConfig model;
   attn::nn::EntropyRegulariser aem;
   attn::train::TrainOptions optimisation;  ///< seed and all
-  double subsampling = 1;  ///< r in (0,1]: floor(r N), at least 1, instances a step, drawn afresh
-  bool standardise = true;
+  double subsampling = 1;   ///< r in (0,1]: floor(r N), at least 1, instances a step, drawn afresh
+  bool standardise = true;  ///< columns to mean 0 and sd 1 over the training instances
+  double clip = 5;          ///< standardised values stay within +/- clip; 0: unlimited
 };
 void to_json(nlohmann::json& j, const MilConfig& c);
 void from_json(const nlohmann::json& j, MilConfig& c);

@@ -38,6 +38,13 @@ at::Tensor uniform(attn::train::Random& random, std::vector<int64_t> shape, int6
   return t.to(type);
 }
 
+/// The type of the saved network, which its first layer tells.
+at::ScalarType type_of(const attn::train::NamedTensors& tensors) {
+  for (const auto& [name, tensor] : tensors)
+    if (name == "embed.weight" && tensor.is_floating_point()) return tensor.scalar_type();
+  throw attn::Error("tensor embed.weight is missing");
+}
+
 }  // namespace
 
 Pooling parse_pooling(std::string_view word) {
@@ -107,7 +114,7 @@ MilModel::MilModel(const ModelConfig& config, uint64_t seed, at::ScalarType type
 }
 
 MilModel::MilModel(const ModelConfig& config, const attn::train::NamedTensors& tensors)
-    : MilModel(config, 0, tensors.empty() ? at::kFloat : tensors.front().second.scalar_type()) {
+    : MilModel(config, 0, type_of(tensors)) {
   for (auto& [name, tensor] : parameters()) {
     const auto found =
         std::find_if(tensors.begin(), tensors.end(),
@@ -209,9 +216,15 @@ MilLoss MilModel::loss_and_gradients(const at::Tensor& x, int64_t label,
   } else {
     const attn::nn::PoolPassGradient g =
         attn::nn::pool_backward(p.scores, p.h, p.pool, dz, -lambda * scale);
-    attn::nn::GatedAttentionWeights grad{attention_.v_weight.grad(), attention_.v_bias.grad(),
-                                         attention_.u_weight.grad(), attention_.u_bias.grad(),
-                                         attention_.w_weight.grad(), attention_.w_bias.grad()};
+    attn::nn::GatedAttentionWeights grad;
+    grad.v_weight = attention_.v_weight.grad();
+    grad.v_bias = attention_.v_bias.grad();
+    grad.w_weight = attention_.w_weight.grad();
+    grad.w_bias = attention_.w_bias.grad();
+    if (attention_.gated()) {
+      grad.u_weight = attention_.u_weight.grad();
+      grad.u_bias = attention_.u_bias.grad();
+    }
     dh = g.values;
     attn::nn::gated_attention_backward(g.scores, p.h, attention_, p.gate, grad, dh);
   }

@@ -9,14 +9,16 @@
 namespace pathology {
 
 at::Tensor Scaler::apply(const at::Tensor& x) const {
-  return at::sub(x, mean).mul_(inverse);
+  at::Tensor y = at::sub(x, mean).mul_(inverse);
+  if (limit > 0) y.clamp_(-limit, limit);
+  return y;
 }
 
 Scaler Scaler::to(at::ScalarType type) const {
-  return {mean.to(type), inverse.to(type)};
+  return {mean.to(type), inverse.to(type), limit};
 }
 
-Scaler fit_scaler(const BagSet& set, std::span<const int64_t> items) {
+Scaler fit_scaler(const BagSet& set, std::span<const int64_t> items, double limit) {
   at::Tensor mean = at::zeros({set.dim}, at::kDouble), squares = at::zeros({set.dim}, at::kDouble);
   double rows = 0;
   for (const int64_t i : items) {
@@ -33,7 +35,7 @@ Scaler fit_scaler(const BagSet& set, std::span<const int64_t> items) {
   const at::Tensor sd = (squares / rows).sqrt();
   // A column whose spread is rounding noise beside its mean counts as constant.
   const at::Tensor constant = sd <= mean.abs() * 1e-7;
-  return {mean, at::where(constant, at::zeros_like(sd), sd.reciprocal())};
+  return {mean, at::where(constant, at::zeros_like(sd), sd.reciprocal()), limit};
 }
 
 }  // namespace pathology

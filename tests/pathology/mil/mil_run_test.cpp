@@ -1,0 +1,355 @@
+#include "pathology/mil/mil_run.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+#include "libattn/io/table.h"
+#include "pathology/mil/bag_csv.h"
+#include "pathology/mil/cross_validation.h"
+#include "tests/pathology/mil/mil_support.h"
+#include "tests/support/damage.h"
+#include "tests/support/temp_folder.h"
+
+namespace pathology {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+MilConfig quick(int64_t epochs = 20) {
+  MilConfig c;
+  c.model.hidden = 16;
+  c.model.dropout = 0;
+  c.model.attention = 8;
+  c.optimisation.epochs = epochs;
+  c.optimisation.lr = 3e-3;
+  c.optimisation.seed = 4;
+  return c;
+}
+
+bool same_model(const MilModel& a, const MilModel& b) {
+  for (size_t i = 0; i < a.parameters().size(); ++i)
+    if (!at::equal(a.parameters()[i].second, b.parameters()[i].second)) return false;
+  return true;
+}
+
+/// The toy set as a CSV file, so that a run can find its bags again.
+std::filesystem::path put_csv(const attn::test::TempFolder& folder, int64_t bags,
+                              int64_t classes = 2) {
+  const BagSet set = test::toy_set(bags, classes);
+  std::string text = "bag,label,f0,f1,f2,f3,f4\n";
+  for (const Bag& bag : set.bags) {
+    for (int64_t n = 0; n < bag.instances; ++n) {
+      text += bag.id + "," + set.classes[static_cast<size_t>(bag.label)];
+      for (int64_t d = 0; d < set.dim; ++d)
+        text += "," + std::to_string(bag.features[n][d].item<float>());
+      text += "\n";
+    }
+  }
+  attn::test::put(folder / "bags.csv", text);
+  return folder / "bags.csv";
+}
+
+TEST(Fit, LearnsTheToyWithEveryModel) {
+  for (const Pooling pooling :
+       {Pooling::mean, Pooling::max, Pooling::abmil_plain, Pooling::abmil}) {
+    for (const int64_t classes : {2, 3}) {
+      const BagSet set = test::toy_set(60, classes);
+      MilConfig c = quick();
+      c.model.pooling = pooling;
+      c.aem.weight = 0.05;
+      const Split split = split_bags(set, {});
+      const FitResult r = fit(set, split, c, {}, {});
+      const auto m = attn::train::classification_metrics(
+          metrics_input(predict_bags(r.fitted, set, split.test, {}), classes));
+      EXPECT_GT(m.auc, 0.9) << to_string(pooling) << " " << classes;
+    }
+  }
+}
+
+TEST(Fit, EntropyTermSpreadsAttention) {
+  const BagSet set = test::toy_set(60);
+  const Split split = split_bags(set, {});
+  const auto entropy = [&](double weight) {
+    MilConfig c = quick();
+    c.aem.weight = weight;
+    const auto predictions = predict_bags(fit(set, split, c, {}, {}).fitted, set, split.test, {});
+    double sum = 0;
+    for (const BagPrediction& p : predictions) sum += p.normalised_entropy;
+    return sum / static_cast<double>(predictions.size());
+  };
+  EXPECT_GT(entropy(0.3), entropy(0) + 0.1);
+}
+
+TEST(Fit, WeightZeroIsPlainAbmilBitForBit) {
+  const BagSet set = test::toy_set(20);
+  const Split split = split_bags(set, {});
+  MilConfig plain = quick(4), zero = quick(4), other = quick(4);
+  zero.aem = {0, attn::nn::WeightSchedule::cosine};
+  other.optimisation.seed = 5;
+  const MilModel a = fit(set, split, plain, {}, {}).fitted.model;
+  EXPECT_TRUE(same_model(a, fit(set, split, zero, {}, {}).fitted.model));
+  EXPECT_FALSE(same_model(a, fit(set, split, other, {}, {}).fitted.model));
+}
+
+TEST(Fit, ValidationChoosesTheEpoch) {
+  const BagSet set = test::toy_set(60);
+  MilConfig c = quick(40);
+  c.optimisation.lr = 0.05;  // overfits soon
+  c.optimisation.patience = 3;
+  const FitResult r = fit(set, split_bags(set, {}), c, {}, {});
+  const auto& history = r.training.history;
+  double best = -std::numeric_limits<double>::infinity();
+  int64_t where = -1;
+  for (const auto& e : history)
+    if (e.score > best) best = e.score, where = e.epoch;
+  EXPECT_EQ(r.training.best_epoch, where);
+  EXPECT_TRUE(r.training.stopped_early);
+  EXPECT_EQ(static_cast<int64_t>(history.size()), where + 4);
+  EXPECT_EQ(history[0].validation_columns.size(), 4U);
+}
+
+TEST(Fit, SubsamplingAndDropoutAreReproducible) {
+  const BagSet set = test::toy_set(20);
+  const Split split = split_bags(set, {});
+  MilConfig c = quick(3), whole = quick(3);
+  c.subsampling = 0.5;
+  c.model.dropout = 0.3;
+  const MilModel a = fit(set, split, c, {}, {}).fitted.model;
+  EXPECT_TRUE(same_model(a, fit(set, split, c, {}, {}).fitted.model));
+  EXPECT_FALSE(same_model(a, fit(set, split, whole, {}, {}).fitted.model));
+  c.subsampling = 0;
+  EXPECT_THROW(fit(set, split, c, {}, {}), attn::UsageError);
+}
+
+TEST(Fit, NaNLossNamesTheBag) {
+  BagSet set = test::toy_set(20);
+  MilConfig c = quick(3);
+  c.standardise = false;
+  const Split split = split_bags(set, {});
+  const auto bad = static_cast<size_t>(split.train[2]);
+  set.bags[bad].features =
+      set.bags[bad].features.clone().fill_(std::numeric_limits<float>::quiet_NaN());
+  EXPECT_THAT(attn::test::sentence_of([&] { fit(set, split, c, {}, {}); }),
+              AllOf(HasSubstr("'" + set.bags[bad].id + "'"), HasSubstr("epoch 1")));
+}
+
+TEST(TrainRun, WritesARunThatEvaluateNeedsNothingElseFor) {
+  const attn::test::TempFolder folder;
+  const BagSet set = load_bags(put_csv(folder, 60), "", {}, {});
+  TrainRunOptions o;
+  o.config = quick();
+  o.config.aem.weight = 0.1;
+  o.bootstrap = 100;
+  const TrainRunResult trained = train_run(set, o, folder / "run", {});
+  EXPECT_THAT(
+      attn::test::listing(folder / "run"),
+      testing::ElementsAre("metrics.csv", "model.safetensors", "predictions.csv", "splits.csv"));
+  EXPECT_GT(trained.metrics.at("test").at("auc").get<double>(), 0.9);
+  EXPECT_EQ(trained.metrics.at("test").at("n"), 12);
+  EvaluateOptions evaluate;
+  evaluate.bootstrap = 100;
+  evaluate.seed = o.config.optimisation.seed;
+  const EvaluateResult again = evaluate_run(folder / "run", evaluate, {});
+  EXPECT_EQ(again.metrics.at("test"), trained.metrics.at("test"));
+  EXPECT_EQ(again.metrics.at("validation"), trained.metrics.at("validation"));
+  EXPECT_EQ(again.predictions.size(), 24U);
+  const auto table = attn::io::Table::read(folder / "run" / "predictions.csv");
+  EXPECT_EQ(table.rows(), 60);
+  EXPECT_TRUE(table.has("attention_entropy_normalised"));
+  // No bag and no patient is named in the model file.
+  EXPECT_THAT(attn::test::slurp(folder / "run" / "model.safetensors"),
+              testing::Not(HasSubstr("bag17")));
+}
+
+TEST(TrainRun, EvaluatesOtherBags) {
+  const attn::test::TempFolder folder, other;
+  TrainRunOptions o;
+  o.config = quick(3);
+  train_run(load_bags(put_csv(folder, 40), "", {}, {}), o, folder / "run", {});
+  EvaluateOptions e;
+  e.bags = put_csv(other, 10);
+  EXPECT_EQ(evaluate_run(folder / "run", e, {}).metrics.at("test").at("n"), 10);
+  e.bags = put_csv(other, 12, 3);
+  EXPECT_THAT(attn::test::sentence_of([&] { evaluate_run(folder / "run", e, {}); }),
+              HasSubstr("'class2'"));
+  attn::test::put(e.bags, "bag,label,f0\na,class0,1\nb,class1,1\n");
+  EXPECT_THAT(attn::test::sentence_of([&] { evaluate_run(folder / "run", e, {}); }),
+              HasSubstr("1 features"));
+  EXPECT_THAT(attn::test::sentence_of([&] { evaluate_run(folder / "none", {}, {}); }),
+              HasSubstr("none"));
+}
+
+TEST(TrainRun, InterruptedAndResumedIsTheUndisturbedRun) {
+  const attn::test::TempFolder folder;
+  const BagSet set = test::toy_set(40);
+  TrainRunOptions o;
+  o.config = quick(6);
+  o.config.model.dropout = 0.2;
+  o.config.subsampling = 0.7;
+  o.checkpoint_seconds = 0;
+  train_run(set, o, folder / "a", {});
+  std::atomic<bool> stop = false;
+  attn::Hooks hooks;
+  hooks.stop = &stop;
+  hooks.progress = [&](std::string_view what, int64_t done, int64_t) {
+    if (what == "epochs" && done == 3) stop = true;
+  };
+  EXPECT_THROW(train_run(set, o, folder / "b", hooks), attn::Interrupted);
+  EXPECT_TRUE(std::filesystem::exists(folder / "b" / "checkpoint.safetensors"));
+  EXPECT_EQ(train_run(set, o, folder / "b", {}).training.resumed_at, 3 * 24);
+  for (const char* name : {"model.safetensors", "metrics.csv", "predictions.csv", "splits.csv"})
+    EXPECT_EQ(attn::test::slurp(folder / "a" / name), attn::test::slurp(folder / "b" / name))
+        << name;
+}
+
+TEST(TrainRun, OtherSettingsStartAnewWithAWarning) {
+  const attn::test::TempFolder folder;
+  const BagSet set = test::toy_set(40);
+  TrainRunOptions o;
+  o.config = quick(4);
+  std::atomic<bool> stop = true;
+  std::vector<std::string> warnings;
+  attn::Hooks hooks;
+  hooks.stop = &stop;
+  hooks.warn = [&](std::string_view w) { warnings.emplace_back(w); };
+  EXPECT_THROW(train_run(set, o, folder / "run", hooks), attn::Interrupted);
+  stop = false;
+  o.config.optimisation.lr = 1e-3;
+  EXPECT_EQ(train_run(set, o, folder / "run", hooks).training.resumed_at, 0);
+  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("anew")));
+}
+
+TEST(ModelFileOfMil, ComesBackAndPredictsTheSame) {
+  const attn::test::TempFolder folder;
+  const BagSet set = test::toy_set(30, 3);
+  const Split split = split_bags(set, {});
+  MilConfig c = quick(3);
+  c.model.pooling = Pooling::abmil_plain;
+  const FitResult r = fit(set, split, c, {}, {});
+  const MilModelFile file{r.fitted,      c,           set.classes, {}, {{"encoder", "e"}},
+                          {{"seed", 4}}, {{"auc", 1}}};
+  save_mil_model(folder / "m.safetensors", file);
+  const MilModelFile back = load_mil_model(folder / "m.safetensors");
+  EXPECT_TRUE(same_model(back.fitted.model, r.fitted.model));
+  EXPECT_EQ(predict_bag(back.fitted, set, 3).probability,
+            predict_bag(r.fitted, set, 3).probability);
+  EXPECT_EQ(back.preprocessing, file.preprocessing);
+  EXPECT_EQ(back.classes, set.classes);
+  BagSet foreign = set;
+  foreign.preprocessing = {{"encoder", "f"}};
+  EXPECT_THAT(attn::test::sentence_of([&] { check_compatible(back, "m.safetensors", foreign); }),
+              HasSubstr("/encoder"));
+  const std::string bytes = attn::test::slurp(folder / "m.safetensors");
+  for (const auto& [what, broken] : attn::test::broken_versions(bytes)) {
+    attn::test::put(folder / "b.safetensors", broken);
+    attn::test::sentence_of([&] { load_mil_model(folder / "b.safetensors"); });
+  }
+}
+
+TEST(Predict, AttentionSumsToOneForEveryModel) {
+  const BagSet set = test::toy_set(12);
+  for (const Pooling pooling :
+       {Pooling::mean, Pooling::max, Pooling::abmil_plain, Pooling::abmil}) {
+    MilConfig c = quick(2);
+    c.model.pooling = pooling;
+    const FitResult r = fit(set, split_bags(set, {}), c, {}, {});
+    const at::Tensor a = bag_attention(r.fitted, set.features(4));
+    EXPECT_EQ(a.size(0), set.bags[4].instances);
+    EXPECT_NEAR(a.sum().item<double>(), 1, 1e-6);
+    const BagPrediction p = predict_bag(r.fitted, set, 4);
+    if (pooling == Pooling::max) {
+      EXPECT_TRUE(std::isnan(p.entropy));
+    } else {
+      EXPECT_NEAR(p.entropy, -(a * a.log()).sum().item<double>(), 1e-5);
+    }
+  }
+}
+
+TEST(CrossValidation, DoesNotDependOnThreadsAndTestsEveryBag) {
+  const BagSet set = test::toy_set(30);
+  CrossValidationOptions o;
+  o.config = quick(3);
+  o.folds = 5;
+  o.repeats = 2;
+  const CrossValidationResult one = cross_validate(set, o, {});
+  o.threads = 2;
+  const CrossValidationResult two = cross_validate(set, o, {});
+  ASSERT_EQ(one.repeats.size(), 2U);
+  for (size_t r = 0; r < 2; ++r) {
+    for (size_t b = 0; b < 30; ++b) {
+      EXPECT_EQ(one.repeats[r].predictions[b].bag, static_cast<int64_t>(b));
+      EXPECT_EQ(one.repeats[r].predictions[b].probability,
+                two.repeats[r].predictions[b].probability);
+    }
+  }
+  EXPECT_EQ(one.auc.mean, two.auc.mean);
+  EXPECT_NE(one.repeats[0].fold, one.repeats[1].fold);
+}
+
+TEST(CrossValidation, NeverLooksAtTheTestFold) {
+  // The labels of fold 1's test bags turned round: that fold's probabilities do not move.
+  BagSet set = test::toy_set(30);
+  CrossValidationOptions o;
+  o.config = quick(3);
+  o.folds = 5;
+  o.repeats = 1;
+  o.validation = 0.2;
+  const CrossValidationResult before = cross_validate(set, o, {});
+  for (size_t b = 0; b < 30; ++b)
+    if (before.repeats[0].fold[b] == 1) set.bags[b].label = 1 - set.bags[b].label;
+  const CrossValidationResult after = cross_validate(set, o, {});
+  int64_t checked = 0;
+  for (size_t b = 0; b < 30; ++b) {
+    if (before.repeats[0].fold[b] != 1) continue;
+    EXPECT_EQ(before.repeats[0].predictions[b].probability,
+              after.repeats[0].predictions[b].probability);
+    ++checked;
+  }
+  EXPECT_EQ(checked, 6);
+}
+
+TEST(CrossValidation, TakesFinishedFoldsFromItsCache) {
+  const attn::test::TempFolder folder;
+  const BagSet set = test::toy_set(30);
+  CrossValidationOptions o;
+  o.config = quick(3);
+  o.folds = 5;
+  o.repeats = 1;
+  const CrossValidationResult plain = cross_validate(set, o, {});
+  o.cache = folder / "folds";
+  cross_validate(set, o, {});
+  EXPECT_EQ(attn::test::listing(o.cache).size(), 5U);
+  attn::test::put(o.cache / "repeat1-fold2.json", "{ cut");
+  std::filesystem::remove(o.cache / "repeat1-fold4.json");
+  const CrossValidationResult again = cross_validate(set, o, {});
+  for (size_t b = 0; b < 30; ++b)
+    EXPECT_EQ(plain.repeats[0].predictions[b].probability,
+              again.repeats[0].predictions[b].probability);
+  write_cv_predictions(folder / "cv.csv", set, again);
+  EXPECT_EQ(attn::io::Table::read(folder / "cv.csv").rows(), 30);
+  const nlohmann::json j = to_json(again, set, o);
+  EXPECT_TRUE(j.at("auc").at("sd").is_null());  // one repeat has no spread
+  EXPECT_NEAR(j.at("accuracy").at("mean").get<double>(), again.accuracy.mean, 0);
+}
+
+TEST(CrossValidation, StopsWhenAsked) {
+  const BagSet set = test::toy_set(30);
+  CrossValidationOptions o;
+  o.config = quick(500);
+  o.threads = 2;
+  std::atomic<bool> stop = true;
+  attn::Hooks hooks;
+  hooks.stop = &stop;
+  EXPECT_THROW(cross_validate(set, o, hooks), attn::Interrupted);
+  o.folds = 31;
+  EXPECT_THROW(cross_validate(set, o, {}), attn::Error);
+}
+
+}  // namespace
+}  // namespace pathology
