@@ -91,6 +91,7 @@ Safetensors::Entry parse_entry(const std::string& name, const Json& value,
                                  [&](const DtypeRow& known) { return known.name == dtype; });
   if (row == kDtypes.end()) {
     std::vector<std::string> names;
+    names.reserve(kDtypes.size());
     for (const DtypeRow& known : kDtypes) names.emplace_back(known.name);
     throw Error(where + ": dtype " + quote_text(dtype) + " is not supported; expected one of " +
                 list_names(names));

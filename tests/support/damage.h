@@ -22,7 +22,7 @@ std::string sentence_of(const Action& action) {
   try {
     action();
   } catch (const Error& error) {
-    const std::string text = error.what();
+    std::string text = error.what();
     EXPECT_EQ(text.find_first_of("\r\n"), std::string::npos) << text;
     EXPECT_FALSE(text.empty());
     EXPECT_LT(text.size(), 600U) << text;
