@@ -29,7 +29,7 @@ constexpr const char* kUsage =
     "  --json       one JSON array instead of the table\n"
     "  --threads    numbers of threads, comma-separated (default 1,2)\n"
     "  --cases      only cases whose name, such as (1,8,1024,64), contains TEXT\n"
-    "  --repeats    interleaved repetitions of ours and LibTorch's (default 9)\n"
+    "  --repeats    interleaved repetitions of ours and LibTorch's (default 7)\n"
     "  --quick      two repetitions, and only cases of fewer than 2000 tokens\n"
     "example: bench-attention --threads 1 --cases 1024\n";
 
@@ -37,7 +37,7 @@ struct Options {
   bool json = false, quick = false;
   std::vector<int> threads = {1, 2};
   std::string cases;
-  int repeats = 9;
+  int repeats = 7;
 };
 
 struct Case {
