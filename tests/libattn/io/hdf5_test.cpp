@@ -233,6 +233,7 @@ TEST(Hdf5, ManyThreadsReadAtOnce) {
     file.commit();
   }
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::vector<int> good(4, 0);
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([&, i] {

@@ -35,7 +35,7 @@ TensorBytes tensor(const std::string& name, Dtype dtype, std::vector<int64_t> sh
 std::string refusal(const std::string& bytes) {
   const test::TempFolder folder;
   test::put(folder / "m.safetensors", bytes);
-  const std::string text = sentence_of([&] { Safetensors::open(folder / "m.safetensors"); });
+  std::string text = sentence_of([&] { Safetensors::open(folder / "m.safetensors"); });
   EXPECT_THAT(text, HasSubstr("m.safetensors"));
   return text;
 }
