@@ -113,7 +113,7 @@ double median(std::vector<double> values) {
 
 /// The written-out form holds about four matrices of N x N at once.
 bool fits_materialised(const Case& c) {
-  return 4.0 * 4.0 * c.b * c.h * c.n * c.n < 2.5e9;
+  return 4.0 * 4.0 * c.b * c.h * c.n * c.n < 2e9;
 }
 
 void measure(const Case& c, bool backward, int threads, const Options& options,
