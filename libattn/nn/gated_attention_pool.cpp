@@ -69,37 +69,34 @@ void linear_gradients(const at::Tensor& dy, const at::Tensor& x, at::Tensor& wei
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// The scores with autograd; forward and backward are the two public functions.
+/// The scores with autograd; forward and backward are the two public functions. Plain attention
+/// passes U and b_U empty, since Function takes no undefined tensors.
 struct ScoreFunction : torch::autograd::Function<ScoreFunction> {
-  /// Inputs h, V, b_V, w, b_w and, when gated, U, b_U: Function takes no undefined tensors.
-  static at::Tensor forward(AutogradContext* ctx, const variable_list& in) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& h, const at::Tensor& vw,
+                            const at::Tensor& vb, const at::Tensor& uw, const at::Tensor& ub,
+                            const at::Tensor& ww, const at::Tensor& wb) {
     GatedAttentionCache cache;
-    at::Tensor scores = gated_attention_forward(in[0], unpack(in), &cache);
-    variable_list saved = in;
-    saved.insert(saved.end(), {cache.tanh_v, cache.hidden});
-    if (in.size() > 5) saved.push_back(cache.sigmoid_u);
-    ctx->save_for_backward(saved);
+    const variable_list in{h, vw, vb, uw, ub, ww, wb};
+    at::Tensor scores = gated_attention_forward(h, unpack(in), &cache);
+    ctx->save_for_backward(
+        {h, vw, vb, uw, ub, ww, wb, cache.tanh_v, cache.hidden, cache.sigmoid_u});
     return scores;
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const variable_list s = ctx->get_saved_variables();
-    const size_t inputs = s.size() > 7 ? 7 : 5;
-    const variable_list in(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(inputs));
     variable_list out;
-    for (const at::Tensor& t : in) out.push_back(at::zeros_like(t));
+    for (size_t i = 0; i < 7; ++i) out.push_back(at::zeros_like(s[i]));
     GatedAttentionWeights grad = unpack(out);
-    const GatedAttentionCache cache{s[inputs], inputs > 5 ? s[inputs + 2] : at::Tensor(),
-                                    s[inputs + 1]};
-    gated_attention_backward(grads[0], in[0], unpack(in), cache, grad, out[0]);
+    gated_attention_backward(grads[0], s[0], unpack(s), {s[7], s[9], s[8]}, grad, out[0]);
     return out;
   }
 
   static GatedAttentionWeights unpack(const variable_list& t) {
-    GatedAttentionWeights w{t[1], t[2], {}, {}, t[3], t[4]};
-    if (t.size() > 5) {
-      w.u_weight = t[5];
-      w.u_bias = t[6];
+    GatedAttentionWeights w{t[1], t[2], {}, {}, t[5], t[6]};
+    if (t[3].numel() > 0) {
+      w.u_weight = t[3];
+      w.u_bias = t[4];
     }
     return w;
   }
@@ -136,9 +133,9 @@ void gated_attention_backward(const at::Tensor& grad_scores, const at::Tensor& h
 }
 
 at::Tensor gated_attention_scores(const at::Tensor& h, const GatedAttentionWeights& w) {
-  torch::autograd::variable_list in{h, w.v_weight, w.v_bias, w.w_weight, w.w_bias};
-  if (w.gated()) in.insert(in.end(), {w.u_weight, w.u_bias});
-  return ScoreFunction::apply(in);
+  const at::Tensor none = w.gated() ? at::Tensor() : at::empty({0}, h.options());
+  return ScoreFunction::apply(h, w.v_weight, w.v_bias, w.gated() ? w.u_weight : none,
+                              w.gated() ? w.u_bias : none, w.w_weight, w.w_bias);
 }
 
 AttentionPool::AttentionPool(const AttentionPoolOptions& options) {
