@@ -10,6 +10,9 @@ add_library(attn_flags INTERFACE)
 target_include_directories(attn_flags INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/libattn/include")
 # -fPIC everywhere, programs included: the precompiled header serves only sources with its own code-model flags.
 target_compile_options(attn_flags INTERFACE -fPIC -Wall -Wextra -Wpedantic -Wshadow -Wno-invalid-pch)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(attn_flags INTERFACE -Wno-restrict) # g++ 12 sees overlaps in std::string that are not there
+endif()
 if(ATTN_WERROR)
   target_compile_options(attn_flags INTERFACE -Werror)
 endif()
