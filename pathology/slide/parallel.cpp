@@ -74,7 +74,16 @@ void parallel_for(int64_t count, int threads, std::string_view what, const attn:
     shared.running = workers;
     std::vector<std::jthread> pool;  // joins on every way out
     pool.reserve(static_cast<std::size_t>(workers));
-    for (int i = 0; i < workers; ++i) pool.emplace_back([&] { run_worker(shared, count, work); });
+    try {
+      while (std::ssize(pool) < workers)
+        pool.emplace_back([&] { run_worker(shared, count, work); });
+    } catch (const std::exception&) {
+      // No more threads, or no memory for them. Those that run do the work; without any, the
+      // calling thread.
+      const std::lock_guard lock(shared.mutex);
+      shared.running -= workers - static_cast<int>(pool.size());
+    }
+    if (pool.empty()) serial(count, what, hooks, work);
     std::unique_lock lock(shared.mutex);
     while (!shared.finished.wait_for(lock, kTick, [&] { return shared.running == 0; })) {
       if (hooks.stopping()) shared.cancelled = true;
@@ -88,7 +97,7 @@ void parallel_for(int64_t count, int threads, std::string_view what, const attn:
       lock.lock();
     }
     if (shared.error) std::rethrow_exception(shared.error);
-    if (shared.done < count) hooks.check();
+    if (!pool.empty() && shared.done < count) hooks.check();
   }
   hooks.report(what, count, count);
 }
