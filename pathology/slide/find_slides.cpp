@@ -20,19 +20,28 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Extensions that promise a slide: a file that has one is reported when it is broken.
-bool has_slide_extension(const fs::path& file) {
+bool is_slide_extension(const std::string& extension) {
   static const std::set<std::string> kExtensions = {
       ".svs", ".ndpi", ".scn", ".mrxs", ".bif",    ".vms",     ".vmu",
       ".tif", ".tiff", ".btf", ".dcm",  ".qptiff", ".svslide", ".isyntax"};
-  return kExtensions.count(lower_extension(file)) != 0;
+  return kExtensions.count(extension) != 0;
+}
+
+bool is_picture_extension(const std::string& extension) {
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
 bool is_picture(const fs::path& file) {
   using attn::io::FileKind;
   const std::string extension = lower_extension(file);
-  if (extension != ".png" && extension != ".jpg" && extension != ".jpeg") return false;
+  if (!is_picture_extension(extension)) return false;
   const FileKind kind = attn::io::file_kind_of(file);
   return kind == (extension == ".png" ? FileKind::png : FileKind::jpeg);
+}
+
+std::string id_of(const fs::path& file) {
+  const std::string stem = file.stem().string();
+  return attn::io::one_line(stem, stem.size());
 }
 
 void add_folder(const fs::path& folder, std::vector<SlideItem>& items) {
@@ -40,10 +49,13 @@ void add_folder(const fs::path& folder, std::vector<SlideItem>& items) {
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code ignored;
-    if (!entry->is_regular_file(ignored) || entry->path().filename().string().starts_with('.'))
-      continue;
-    if (looks_like_slide(entry->path()))
-      items.push_back({entry->path(), entry->path().stem().string(), {}, {}, {}});
+    const fs::path& path = entry->path();
+    if (path.filename().string().starts_with('.')) continue;
+    // A link that leads nowhere is a slide gone missing: opening it says so.
+    const bool lost = entry->is_symlink(ignored) && !entry->exists(ignored);
+    if (lost ? is_slide_extension(lower_extension(path))
+             : entry->is_regular_file(ignored) && looks_like_slide(path))
+      items.push_back({path, id_of(path), {}, {}, {}});
   }
   if (error)
     throw attn::Error("cannot read the folder " + folder.string() + ": " + error.message());
@@ -88,10 +100,10 @@ void add_manifest(const fs::path& manifest, std::vector<SlideItem>& items) {
     SlideItem item;
     item.path =
         fs::path(paths[i]).is_absolute() ? fs::path(paths[i]) : manifest.parent_path() / paths[i];
-    item.id = ids[i].empty() ? item.path.stem().string() : ids[i];
-    if (item.id.find('/') != std::string::npos || item.id == "." || item.id == "..")
+    item.id = ids[i].empty() ? id_of(item.path) : ids[i];
+    if (item.id.find('/') != std::string::npos || item.id.starts_with('.'))
       throw attn::Error(table.locate(row, "slide_id") + ": found " + attn::io::quote_text(item.id) +
-                        "; expected a name that can name a file");
+                        "; expected a name that can name a file, without a dot at its start");
     if (std::isfinite(mpps[i])) {
       if (!(mpps[i] >= kMinMpp && mpps[i] <= kMaxMpp))
         throw attn::Error(table.locate(row, "mpp") + ": found " + attn::io::number_text(mpps[i]) +
@@ -119,8 +131,16 @@ void refuse_same_id(const std::vector<SlideItem>& items) {
 
 }  // namespace
 
+std::string without_slide_extension(const std::string& id) {
+  const fs::path name(id);
+  const std::string extension = lower_extension(name);
+  const bool known =
+      is_slide_extension(extension) || is_picture_extension(extension) || extension == ".h5";
+  return known ? id.substr(0, id.size() - extension.size()) : id;
+}
+
 bool looks_like_slide(const fs::path& file) {
-  if (has_slide_extension(file) || is_picture(file)) return true;
+  if (is_slide_extension(lower_extension(file)) || is_picture(file)) return true;
   return openslide_detect_vendor(file.c_str()) != nullptr;
 }
 
@@ -136,7 +156,12 @@ std::vector<SlideItem> find_slides(const fs::path& input) {
   } else if (lower_extension(input) == ".csv") {
     add_manifest(input, items);
   } else {
-    items.push_back({input, input.stem().string(), {}, {}, {}});
+    items.push_back({input, id_of(input), {}, {}, {}});
+    if (items.front().id.starts_with('.'))
+      throw attn::Error(
+          input.string() +
+          " is a hidden file, whose outputs would be hidden, too; rename it, or list it "
+          "in a manifest with a column slide_id");
   }
   refuse_same_id(items);
   std::sort(items.begin(), items.end(),

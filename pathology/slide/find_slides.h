@@ -22,15 +22,19 @@ struct SlideItem {
 ///   - a folder (not its sub-folders): files in which OpenSlide detects a vendor, PNG, JPEG and
 ///   TIFF pictures by their
 ///     first bytes and extension, and files with a slide's extension (.svs, .ndpi, ...) that are
-///     neither, so that a broken slide is reported rather than passed over. Other files and hidden
-///     files are left alone;
+///     neither, or links with one that lead nowhere, so that a broken slide is reported rather than
+///     passed over. Other files and hidden files are left alone;
 ///   - a manifest, .csv with a header: column `slide` or `path` (relative to the manifest), and
 ///   where present `slide_id`,
 ///     `mpp`, `case_id`, `label`. A row whose file does not exist stays in the list: opening it
 ///     fails, by name.
+/// Bytes of a name that are not UTF-8 stand as \xNN in the id (`Slide::open` refuses such a file).
 /// Throws attn::Error where nothing is found, two slides have the same id, or a manifest's row is
 /// malformed.
 std::vector<SlideItem> find_slides(const std::filesystem::path& input);
+
+/// The id less a slide's or picture's extension, or `.h5`: "a.svs" -> "a", but "a.1" -> "a.1".
+std::string without_slide_extension(const std::string& id);
 
 /// Whether a file is one that `find_slides` takes from a folder.
 bool looks_like_slide(const std::filesystem::path& file);

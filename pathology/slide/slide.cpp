@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "libattn/io/file_kind.h"
+#include "libattn/io/text.h"
 #include "pathology/slide/blocks.h"
 #include "pathology/slide/flat_image.h"
 
@@ -29,18 +30,6 @@ bool is_dicom(const fs::path& path) {
   std::string magic(4, '\0');
   file.seekg(128).read(magic.data(), 4);
   return file && magic == "DICM";
-}
-
-SlideFile stat_file(const fs::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0)
-    throw attn::Error("there is no slide at " + path.string());
-  if (S_ISDIR(status.st_mode))
-    throw attn::Error(path.string() + " is a folder; expected a slide file");
-  if (!S_ISREG(status.st_mode))
-    throw attn::Error(path.string() + " is no regular file; expected a slide file");
-  return {path.filename().string(), static_cast<int64_t>(status.st_size),
-          static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
 /// One line, for OpenSlide's messages.
@@ -243,10 +232,26 @@ void silence_libtiff() {
 
 }  // namespace
 
+SlideFile stat_file(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0)
+    throw attn::Error("there is no slide at " + path.string());
+  if (S_ISDIR(status.st_mode))
+    throw attn::Error(path.string() + " is a folder; expected a slide file");
+  if (!S_ISREG(status.st_mode))
+    throw attn::Error(path.string() + " is no regular file; expected a slide file");
+  return {path.filename().string(), static_cast<int64_t>(status.st_size),
+          static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
 Slide Slide::open(const fs::path& path, std::optional<double> mpp_override, const std::string& id) {
   silence_libtiff();
   const SlideFile file = stat_file(path);
   const fs::path absolute = fs::absolute(path).lexically_normal();
+  if (attn::io::find_invalid_utf8(absolute.string()) != std::string::npos)
+    throw attn::Error("the name of the slide " +
+                      attn::io::one_line(absolute.string(), absolute.string().size()) +
+                      " holds bytes that are not UTF-8, so no file can record it; rename it");
   if (!std::ifstream(absolute))
     throw attn::Error(path.string() + " cannot be read: permission denied");
   std::shared_ptr<Source> source;

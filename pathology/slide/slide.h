@@ -37,6 +37,9 @@ struct SlideFile {
   int64_t mtime_ns = 0;  ///< time of last change, ns since 1970
 };
 
+/// Size and time of `path` as they are now. Throws attn::Error where there is no regular file.
+SlideFile stat_file(const std::filesystem::path& path);
+
 /// A slide. Copies share the open file. Label and macro pictures of the glass are never read: they
 /// may name the patient.
 ///

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pathology/slide/slide.h"
 #include "tests/pathology/slide/slide_support.h"
 
 namespace pathology {
@@ -43,6 +44,51 @@ TEST(FindSlides, ContentCountsForPicturesAndVendors) {
   attn::test::put(folder / ".hidden.svs", "hidden");
   std::filesystem::create_directory(folder / "folder.svs");
   EXPECT_THAT(ids(find_slides(folder.path())), ElementsAre("no_extension", "picture"));
+}
+
+TEST(FindSlides, ALinkThatLeadsNowhereIsReported) {
+  const test::TempFolder folder;
+  attn::test::put(folder / "whole.svs", "x");
+  std::filesystem::create_symlink(folder / "gone.tif", folder / "dead.tif");
+  std::filesystem::create_symlink(folder / "gone.txt", folder / "notes.txt");
+  std::filesystem::create_symlink(folder / "whole.svs", folder / "linked.svs");
+  const std::vector<SlideItem> items = find_slides(folder.path());
+  EXPECT_THAT(ids(items), ElementsAre("dead", "linked", "whole"));
+  EXPECT_THAT(sentence_of([&] { Slide::open(items[0].path); }), HasSubstr("dead.tif"));
+}
+
+TEST(FindSlides, NamesThatAreNotUtf8AreEscapedAndRefused) {
+  const test::TempFolder folder;
+  attn::test::put(folder / "caf\xe9.tif", "x");
+  for (const auto& input : {folder.path(), folder / "caf\xe9.tif"}) {
+    const std::vector<SlideItem> items = find_slides(input);
+    ASSERT_THAT(ids(items), ElementsAre("caf\\xe9"));
+    EXPECT_THAT(sentence_of([&] { Slide::open(items[0].path, {}, items[0].id); }),
+                AllOf(HasSubstr("caf\\xe9.tif"), HasSubstr("UTF-8")));
+  }
+}
+
+TEST(FindSlides, NoHiddenOutputs) {
+  const test::TempFolder folder;
+  attn::test::put(folder / ".hid.tif", "x");
+  EXPECT_THAT(sentence_of([&] { find_slides(folder / ".hid.tif"); }), HasSubstr(".hid.tif"));
+  attn::test::put(folder / "m.csv", "slide,slide_id\na.tif,.hid\n");
+  EXPECT_THAT(sentence_of([&] { find_slides(folder / "m.csv"); }),
+              AllOf(HasSubstr("row 2"), HasSubstr("'.hid'")));
+  attn::test::put(folder / "m.csv", "slide\n.hid.tif\n");
+  EXPECT_THAT(sentence_of([&] { find_slides(folder / "m.csv"); }), HasSubstr("'.hid'"));
+  attn::test::put(folder / "m.csv", "slide,slide_id\n.hid.tif,hid\n");
+  EXPECT_THAT(ids(find_slides(folder / "m.csv")), ElementsAre("hid"));
+}
+
+TEST(FindSlides, ExtensionsOfSlidesAreTakenOffIdsAndNoOthers) {
+  EXPECT_EQ(without_slide_extension("a.svs"), "a");
+  EXPECT_EQ(without_slide_extension("a.b.SVS"), "a.b");
+  EXPECT_EQ(without_slide_extension("a.jpeg"), "a");
+  EXPECT_EQ(without_slide_extension("a.h5"), "a");
+  EXPECT_EQ(without_slide_extension("a.1"), "a.1");
+  EXPECT_EQ(without_slide_extension("TCGA-00.1234-uuid"), "TCGA-00.1234-uuid");
+  EXPECT_EQ(without_slide_extension(".svs"), ".svs");
 }
 
 TEST(FindSlides, TheSameNameTwiceIsOneSentence) {
