@@ -11,6 +11,75 @@ namespace pathology {
 namespace {
 
 constexpr int kBlockSide = 2048;
+constexpr int kPartSide = 256;        // an unreadable block is halved down to this
+constexpr int64_t kFinerSide = 4096;  // largest read of a part at the next finer level
+
+/// One call of `read_reduced`.
+struct Job {
+  const Slide& slide;
+  int level, factor;
+  const attn::Hooks& hooks;
+  const std::function<void(int x, int y, const cv::Mat& rgb)>& take;
+};
+
+/// `place` of the reduced picture, read from level `from`. Throws UnreadableRegion.
+cv::Mat read_place(const Job& job, const cv::Rect& place, int from) {
+  const SlideLevel& l = job.slide.level(job.level);
+  const SlideLevel& f = job.slide.level(from);
+  const auto side = [&](int length, double ratio) {
+    return std::max<int64_t>(1, std::llround(static_cast<double>(length) * job.factor * ratio));
+  };
+  const int64_t w = side(place.width, l.downsample_x / f.downsample_x);
+  const int64_t h = side(place.height, l.downsample_y / f.downsample_y);
+  if (from != job.level && std::max(w, h) > kFinerSide)
+    throw UnreadableRegion("the next finer level is too fine to stand in");
+  const int64_t x0 = std::llround(static_cast<double>(place.x) * job.factor * l.downsample_x);
+  const int64_t y0 = std::llround(static_cast<double>(place.y) * job.factor * l.downsample_y);
+  const cv::Mat rgb = job.slide.read(from, x0, y0, static_cast<int>(w), static_cast<int>(h));
+  if (rgb.size() == place.size()) return rgb;
+  cv::Mat reduced;
+  cv::resize(rgb, reduced, place.size(), 0, 0, cv::INTER_AREA);
+  return reduced;
+}
+
+/// Reads and takes `place`, or what of it can be read; adds the rest to `count`.
+void read_or_halve(const Job& job, const cv::Rect& place, BlockCount& count) {
+  job.hooks.check();
+  std::string why;
+  try {
+    job.take(place.x, place.y, read_place(job, place, job.level));
+    return;
+  } catch (const UnreadableRegion& error) {
+    why = error.what();
+  }
+  const int smallest = std::max(1, kPartSide / job.factor);
+  if (std::max(place.width, place.height) > smallest) {
+    const bool across = place.width >= place.height;
+    cv::Rect one = place, other = place;
+    if (across) {
+      one.width = place.width / 2;
+      other.x += one.width;
+      other.width -= one.width;
+    } else {
+      one.height = place.height / 2;
+      other.y += one.height;
+      other.height -= one.height;
+    }
+    read_or_halve(job, one, count);
+    read_or_halve(job, other, count);
+    return;
+  }
+  try {
+    if (job.level > 0) {
+      job.take(place.x, place.y, read_place(job, place, job.level - 1));
+      return;
+    }
+  } catch (const UnreadableRegion&) {
+    // As it was: the coarser level's reason is the one to tell.
+  }
+  if (count.unreadable++ == 0) count.first_error = why;
+  count.unreadable_pixels += place.area();
+}
 
 }  // namespace
 
@@ -23,31 +92,26 @@ cv::Size reduced_size(const Slide& slide, int level, int factor) {
 BlockCount read_reduced(const Slide& slide, int level, int factor, int threads,
                         const attn::Hooks& hooks,
                         const std::function<void(int x, int y, const cv::Mat& rgb)>& take) {
-  const SlideLevel& l = slide.level(level);
   const cv::Size size = reduced_size(slide, level, factor);
   const int side = std::max(1, kBlockSide / factor);  // of a block in the reduced picture
   const int64_t columns = (size.width + side - 1) / side;
   const int64_t rows = (size.height + side - 1) / side;
-  BlockCount count{columns * rows, 0, {}};
+  const Job job{slide, level, factor, hooks, take};
+  BlockCount count{static_cast<int64_t>(size.width) * size.height, 0, 0, {}};
+  int64_t first_block = columns * rows;  // with an unreadable part
   std::mutex mutex;
-  parallel_for(count.blocks, threads, "blocks", hooks, [&](int64_t index) {
-    const int x = static_cast<int>(index % columns) * side;
-    const int y = static_cast<int>(index / columns) * side;
-    const int w = std::min(side, size.width - x);
-    const int h = std::min(side, size.height - y);
-    const int64_t x0 = std::llround(static_cast<double>(x) * factor * l.downsample_x);
-    const int64_t y0 = std::llround(static_cast<double>(y) * factor * l.downsample_y);
-    try {
-      cv::Mat rgb = slide.read(level, x0, y0, w * factor, h * factor);
-      if (factor > 1) {
-        cv::Mat reduced;
-        cv::resize(rgb, reduced, {w, h}, 0, 0, cv::INTER_AREA);
-        rgb = reduced;
-      }
-      take(x, y, rgb);
-    } catch (const UnreadableRegion& error) {
-      const std::lock_guard lock(mutex);
-      if (count.unreadable++ == 0) count.first_error = error.what();
+  parallel_for(columns * rows, threads, "blocks", hooks, [&](int64_t index) {
+    const cv::Point corner(static_cast<int>(index % columns) * side,
+                           static_cast<int>(index / columns) * side);
+    BlockCount own;
+    read_or_halve(job, cv::Rect(corner, cv::Size(side, side)) & cv::Rect({0, 0}, size), own);
+    if (own.unreadable == 0) return;
+    const std::lock_guard lock(mutex);
+    count.unreadable += own.unreadable;
+    count.unreadable_pixels += own.unreadable_pixels;
+    if (index < first_block) {
+      first_block = index;
+      count.first_error = own.first_error;
     }
   });
   return count;

@@ -16,6 +16,8 @@ namespace pathology {
 namespace {
 
 constexpr double kAreaUnit = 512.0 * 512.0;  // level-0 px
+constexpr double kMinArea = 100;             // CLAM's defaults, in units
+constexpr double kMinHoleArea = 16;
 
 /// Ink and black glue: hues between yellow-green and blue, glaring red, and what is nearly black.
 /// Thresholds on OpenCV's HSV (hue 0..179); stained tissue lies at hue 120..175.
@@ -74,8 +76,9 @@ AreaLimits area_limits(const Slide& slide, const TissueOptions& options, double 
   const double slide_units =
       static_cast<double>(slide.width()) * static_cast<double>(slide.height()) / kAreaUnit;
   const double largest = options.small_slide_share * slide_units;
-  const double shrink = options.min_area > largest ? largest / options.min_area : 1.0;
-  return {options.min_area * shrink * unit, options.min_hole_area * shrink * unit};
+  const double shrink = options.min_area ? 1.0 : std::min(1.0, largest / kMinArea);
+  return {options.min_area.value_or(kMinArea * shrink) * unit,
+          options.min_hole_area.value_or(kMinHoleArea * shrink) * unit};
 }
 
 /// The holes of one contour that are kept: the `max_holes` largest, where above the limit.
@@ -144,16 +147,35 @@ int reduction(const Slide& slide, int level, int64_t max_pixels) {
   return factor;
 }
 
+/// "0.8 %", at least "0.1 %".
+std::string percent_text(double share) {
+  return attn::io::number_text(std::max(1.0, std::round(1000 * share)) / 10) + " %";
+}
+
 void check_blocks(const Slide& slide, const BlockCount& blocks, const attn::Hooks& hooks) {
   if (blocks.unreadable == 0) return;
-  if (blocks.unreadable == blocks.blocks)
+  const double share =
+      static_cast<double>(blocks.unreadable_pixels) / static_cast<double>(blocks.pixels);
+  if (blocks.unreadable_pixels == blocks.pixels)
     throw attn::Error("the tissue of slide " + slide.path().string() +
                       " cannot be found: none of its pixels can be decoded (" + blocks.first_error +
                       ")");
-  hooks.warning("slide " + slide.path().string() + ": " + std::to_string(blocks.unreadable) +
-                " of " + std::to_string(blocks.blocks) +
-                " blocks cannot be decoded while tissue is sought, and count as background (" +
-                blocks.first_error + ")");
+  hooks.warning(
+      "slide " + slide.path().string() + ": " + percent_text(share) +
+      " of its area cannot be decoded while tissue is sought, and counts as background (" +
+      blocks.first_error + ")");
+}
+
+nlohmann::json number_or_null(const std::optional<double>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
+}
+
+/// A number, or null for an unset one. A missing key is an error.
+std::optional<double> optional_number(const nlohmann::json& json, const char* key,
+                                      const std::string& where) {
+  const nlohmann::json* value = attn::io::find(json, key, where);
+  if (value != nullptr && value->is_null()) return {};
+  return attn::io::get<double>(json, key, where);
 }
 
 }  // namespace
@@ -193,10 +215,12 @@ void check(const TissueOptions& o) {
          "median is " + std::to_string(o.median) + "; expected an odd number from 1 to 255");
   demand(o.close >= 0 && o.close <= 1000,
          "close is " + std::to_string(o.close) + "; expected 0 to 1000");
-  demand(o.min_area >= 0 && std::isfinite(o.min_area),
-         "min_area is " + number_text(o.min_area) + "; expected 0 or more");
-  demand(o.min_hole_area >= 0 && std::isfinite(o.min_hole_area),
-         "min_hole_area is " + number_text(o.min_hole_area) + "; expected 0 or more");
+  const auto demand_area = [&](const std::optional<double>& area, const std::string& name) {
+    demand(!area || (*area >= 0 && std::isfinite(*area)),
+           name + " is " + number_text(area.value_or(0)) + "; expected 0 or more");
+  };
+  demand_area(o.min_area, "min_area");
+  demand_area(o.min_hole_area, "min_hole_area");
   demand(o.max_holes >= 0, "max_holes is " + std::to_string(o.max_holes) + "; expected 0 or more");
   demand(o.small_slide_share > 0 && o.small_slide_share <= 1, "small_slide_share is " +
                                                                   number_text(o.small_slide_share) +
@@ -212,8 +236,8 @@ nlohmann::json to_json(const TissueOptions& o) {
           {"otsu", o.otsu},
           {"median", o.median},
           {"close", o.close},
-          {"min_area", o.min_area},
-          {"min_hole_area", o.min_hole_area},
+          {"min_area", number_or_null(o.min_area)},
+          {"min_hole_area", number_or_null(o.min_hole_area)},
           {"max_holes", o.max_holes},
           {"small_slide_share", o.small_slide_share},
           {"remove_pen", o.remove_pen},
@@ -228,8 +252,8 @@ TissueOptions tissue_options_from_json(const nlohmann::json& json) {
   o.otsu = attn::io::get<bool>(json, "otsu", where);
   o.median = attn::io::get<int>(json, "median", where);
   o.close = attn::io::get<int>(json, "close", where);
-  o.min_area = attn::io::get<double>(json, "min_area", where);
-  o.min_hole_area = attn::io::get<double>(json, "min_hole_area", where);
+  o.min_area = optional_number(json, "min_area", where);
+  o.min_hole_area = optional_number(json, "min_hole_area", where);
   o.max_holes = attn::io::get<int>(json, "max_holes", where);
   o.small_slide_share = attn::io::get<double>(json, "small_slide_share", where);
   o.remove_pen = attn::io::get<bool>(json, "remove_pen", where);

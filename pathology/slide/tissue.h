@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <opencv2/core/mat.hpp>
 #include <opencv2/core/types.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,13 @@ struct TissueOptions {
   int saturation_threshold = 8;  ///< HSV saturation (0..255) above which a pixel is tissue
   bool otsu = false;             ///< choose the threshold by Otsu's method instead
   int median = 7;                ///< side of the median filter on the saturation; odd, 1 is off
-  int close = 4;              ///< side of the square kernel of the morphological closing; 0 is off
-  double min_area = 100;      ///< smallest piece kept, holes taken off (CLAM a_t)
-  double min_hole_area = 16;  ///< smallest hole kept (CLAM a_h)
-  int max_holes = 8;          ///< holes kept per piece, the largest first
-  /// On a small slide `min_area` is lowered to this share of the slide, and `min_hole_area` by the
-  /// same factor: CLAM's 100 units are 26 megapixels, more than many biopsies and every test slide
-  /// have. 1: as CLAM, never lowered.
+  int close = 4;  ///< side of the square kernel of the morphological closing; 0 is off
+  std::optional<double> min_area;  ///< smallest piece kept, holes taken off (CLAM a_t); unset: 100
+  std::optional<double> min_hole_area;  ///< smallest hole kept (CLAM a_h); unset: 16
+  int max_holes = 8;                    ///< holes kept per piece, the largest first
+  /// On a small slide an unset `min_area` is lowered to this share of the slide, and an unset
+  /// `min_hole_area` by the same factor: CLAM's 100 units are 26 megapixels, more than many
+  /// biopsies and every test slide have. 1: as CLAM, never lowered. Values that are set are kept.
   double small_slide_share = 0.01;
   bool remove_pen =
       false;  ///< take saturated ink (green, blue, red pen) and black out before thresholding
@@ -62,11 +63,11 @@ struct TissueMask {
   cv::Mat mask;  ///< 8UC1, 255 = tissue: the kept pieces less their kept holes
   double downsample_x = 1, downsample_y = 1;  ///< level-0 px per mask px
   std::vector<TissuePiece> pieces;            ///< in the order the contours are found
-  double threshold = 0;  ///< the saturation threshold used (of interest with Otsu)
-  int level = 0;         ///< read from this level
-  int64_t unreadable_blocks =
-      0;  ///< blocks that could not be decoded; they count as background and were warned of
-  int64_t pieces_found = 0;           ///< before the filter by area
+  double threshold = 0;           ///< the saturation threshold used (of interest with Otsu)
+  int level = 0;                  ///< read from this level
+  int64_t unreadable_blocks = 0;  ///< parts of up to 256 x 256 px that could not be decoded; they
+                                  ///< count as background and were warned of
+  int64_t pieces_found = 0;       ///< before the filter by area
   double area_mm2(double mpp) const;  ///< area of the mask
 };
 
@@ -75,8 +76,9 @@ struct TissueMask {
 ///   -> level-0 px.
 /// A level above `max_mask_pixels` (a slide without a low level) is read in blocks and reduced by
 /// whole factors. Threads: blocks are read by `threads`. Memory: the mask's S and mask (2 bytes a
-/// pixel) and a 2048 x 2048 block a thread. Throws attn::Error where no block can be read;
-/// Interrupted.
+/// pixel) and a 2048 x 2048 block a thread. What cannot be decoded is narrowed down to parts of
+/// about 256 x 256 px and these are sought at the next finer level. Throws attn::Error where no
+/// part can be read; Interrupted.
 TissueMask find_tissue(const Slide& slide, const TissueOptions& options,
                        const attn::Hooks& hooks = {}, int threads = 1);
 

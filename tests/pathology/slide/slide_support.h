@@ -3,6 +3,7 @@
 
 #include <tiffio.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <opencv2/imgproc.hpp>
@@ -70,6 +71,22 @@ inline void write_tiff(const std::filesystem::path& path, const std::vector<cv::
     }
     TIFFWriteDirectory(t);
   }
+}
+
+/// Zeroes the data of the TIFF tile at (x, y) of page `page`.
+inline void damage_tile(const std::filesystem::path& path, int x, int y, int page = 0) {
+  uint64_t offset = 0, size = 0;
+  {
+    const std::unique_ptr<TIFF, void (*)(TIFF*)> tiff(TIFFOpen(path.c_str(), "r"), TIFFClose);
+    TIFFSetDirectory(tiff.get(), static_cast<tdir_t>(page));
+    const uint32_t tile =
+        TIFFComputeTile(tiff.get(), static_cast<uint32_t>(x), static_cast<uint32_t>(y), 0, 0);
+    offset = TIFFGetStrileOffset(tiff.get(), tile);
+    size = TIFFGetStrileByteCount(tiff.get(), tile);
+  }
+  std::string bytes = attn::test::slurp(path);
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), size, '\0');
+  attn::test::put(path, bytes);
 }
 
 /// White glass with round pieces of "tissue" (pink with darker dots, deterministic).

@@ -134,6 +134,60 @@ TEST(Tissue, SmallSlidesLowerTheSmallestArea) {
   EXPECT_EQ(find_tissue(slide, clam).pieces.size(), 0U);
 }
 
+TEST(Tissue, SmallSlidesKeepAreasThatWereGiven) {
+  const test::TempFolder folder;
+  test::write_tiff(folder / "s.tif", {two_pieces()});  // pieces of 1.9 and 0.27 units
+  const Slide slide = Slide::open(folder / "s.tif");
+  const auto pieces = [&](double min_area) {
+    TissueOptions options = tissue_preset("default");
+    options.min_area = min_area;
+    return find_tissue(slide, options).pieces.size();
+  };
+  EXPECT_EQ(pieces(0.2), 2U);
+  EXPECT_EQ(pieces(1), 1U);
+  EXPECT_EQ(pieces(10), 0U);
+  EXPECT_EQ(pieces(100), 0U);
+  nlohmann::json json = to_json(tissue_preset("default"));
+  EXPECT_FALSE(tissue_options_from_json(json).min_area);
+  json["min_area"] = 100;
+  EXPECT_EQ(tissue_options_from_json(json).min_area, 100);
+  json.erase("min_area");
+  EXPECT_THAT(sentence_of([&] { tissue_options_from_json(json); }), HasSubstr("min_area"));
+}
+
+TEST(Tissue, ABadTileCostsItsPlaceAlone) {
+  const test::TempFolder folder;
+  std::string warning;
+  attn::Hooks hooks;
+  hooks.warn = [&](std::string_view w) { warning = w; };
+  const auto tissue = [&] { return find_tissue(Slide::open(folder / "s.tif"), fine(), hooks); };
+  // In the low level: the level above stands in, and hardly a pixel changes.
+  test::write_tiff(folder / "s.tif", test::pyramid(two_pieces(), 2));
+  const TissueMask whole = tissue();
+  test::damage_tile(folder / "s.tif", 300, 300, 1);
+  const TissueMask low = tissue();
+  EXPECT_EQ(low.level, 1);
+  EXPECT_EQ(low.unreadable_blocks, 0);
+  EXPECT_EQ(warning, "");
+  ASSERT_EQ(low.mask.size(), whole.mask.size());
+  EXPECT_LT(cv::countNonZero(low.mask != whole.mask), cv::countNonZero(whole.mask) / 100);
+  // In the only level: its place is background, and the rest is as before.
+  test::write_tiff(folder / "s.tif", {two_pieces()});
+  const TissueMask one = tissue();
+  test::damage_tile(folder / "s.tif", 1500, 600);  // in the smaller piece
+  std::string first;
+  for (const int threads : {1, 3}) {
+    const TissueMask holed = find_tissue(Slide::open(folder / "s.tif"), fine(), hooks, threads);
+    EXPECT_GT(holed.unreadable_blocks, 0);
+    EXPECT_THAT(warning, HasSubstr("% of its area"));
+    if (first.empty()) first = warning;
+    EXPECT_EQ(warning, first);
+    const cv::Rect left(0, 0, 1100, 1400);  // the larger piece
+    EXPECT_EQ(cv::countNonZero(holed.mask(left) != one.mask(left)), 0);
+    EXPECT_LT(cv::countNonZero(holed.mask), cv::countNonZero(one.mask));
+  }
+}
+
 TEST(Tissue, UnreadableSlides) {
   ATTN_NEED_SHARED_DATA(test::data("edge"));
   const Slide slide = Slide::open(test::data("edge/unreadable.svs"));
