@@ -1,9 +1,11 @@
 // The files of features.h: CLAM's layout of feature bags, with all that made them in the attribute
 // `attn_config`.
+#include "libattn/io/digest.h"
 #include "libattn/io/hdf5.h"
 #include "libattn/io/json.h"
 #include "libattn/io/text.h"
 #include "pathology/slide/features.h"
+#include "pathology/slide/slide.h"
 #include "pathology/slide/stored_config.h"
 
 namespace pathology {
@@ -16,7 +18,8 @@ constexpr const char* kNamesAttribute = "feature_names";  // JSON array
 
 void read_own(const Hdf5File& file, Features& features) {
   const std::string where = file.path().string();
-  features.slide_id = attn::io::get<std::string>(features.config, "tiles.slide.id", where);
+  if (features.config.contains("tiles") && !features.config["tiles"].is_null())
+    features.slide_id = attn::io::get<std::string>(features.config, "tiles.slide.id", where);
   if (file.has_attribute("/", "footprint"))
     features.footprint = file.int_attribute("/", "footprint");
   if (file.has_attribute("/", "unreadable"))
@@ -29,13 +32,40 @@ void read_own(const Hdf5File& file, Features& features) {
                       " counted");
 }
 
+/// What is known of the tiles: their file's configuration, or for another program's file, which has
+/// none, the slide's name and all that places the tiles.
+nlohmann::json tiles_part(const Tiles& tiles) {
+  if (!tiles.config.is_null()) return tiles.config;
+  const auto flat = flat_coords<int64_t>(tiles.coords);
+  attn::io::Digest digest;
+  digest.update(flat.data(), flat.size() * sizeof(int64_t));
+  return {{"kind", "tiles of another program"},
+          {"slide", {{"id", tiles.slide_id}}},
+          {"tile", {{"size", tiles.geometry.size}}},
+          {"geometry", to_json(tiles.geometry)},
+          {"coords_digest", digest.hex()}};
+}
+
+/// Whether the slide that a configuration names lies there and has been changed since.
+bool slide_changed(const nlohmann::json& config) {
+  const nlohmann::json slide =
+      config.value(nlohmann::json::json_pointer("/tiles/slide"), nlohmann::json());
+  if (!slide.is_object() || !slide.contains("path") || !slide["path"].is_string()) return false;
+  const fs::path path = slide["path"].get<std::string>();
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return false;  // moved or put away: the features stand
+  const SlideFile now = stat_file(path);
+  return slide.value("bytes", int64_t{-1}) != now.bytes ||
+         slide.value("mtime_ns", int64_t{-1}) != now.mtime_ns;
+}
+
 }  // namespace
 
 nlohmann::json features_config(const Tiles& tiles, const Encoder& encoder) {
   return {{"format_version", kConfigVersion},
           {"kind", "features"},
           {"encoder", {{"name", encoder.name()}, {"dim", encoder.dim()}}},
-          {"tiles", tiles.config}};
+          {"tiles", tiles_part(tiles)}};
 }
 
 void write_features(const fs::path& path, const Features& features) {
@@ -100,7 +130,8 @@ Features read_features(const fs::path& path) {
 }
 
 bool features_current(const fs::path& path, const nlohmann::json& config) {
-  return is_current(path, config, [](const fs::path& p) { return read_features(p).config; });
+  return is_current(path, config, [](const fs::path& p) { return read_features(p).config; }) &&
+         !slide_changed(config);
 }
 
 }  // namespace pathology

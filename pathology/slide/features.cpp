@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <numeric>
 
@@ -31,7 +32,8 @@ std::vector<std::size_t> reading_order(const Tiles& tiles) {
 struct Sheet {
   std::vector<float> values;   // (tiles, dim), rows of unreadable tiles unset
   std::vector<char> readable;  // per tile
-  std::string first_error;
+  std::size_t first_unreadable = std::numeric_limits<std::size_t>::max();
+  std::string first_error;  // of tile `first_unreadable`: the same for any number of threads
 };
 
 Sheet encode_all(const Slide& slide, const Tiles& tiles, const Encoder& encoder, int threads,
@@ -40,8 +42,9 @@ Sheet encode_all(const Slide& slide, const Tiles& tiles, const Encoder& encoder,
   const auto dim = static_cast<std::size_t>(encoder.dim());
   const int64_t batch = std::max(1, encoder.batch_size());
   const std::vector<std::size_t> order = reading_order(tiles);
-  Sheet sheet{
-      std::vector<float>(tiles.coords.size() * dim), std::vector<char>(tiles.coords.size()), {}};
+  Sheet sheet;
+  sheet.values.resize(tiles.coords.size() * dim);
+  sheet.readable.resize(tiles.coords.size());
   std::mutex mutex;
   parallel_for((count + batch - 1) / batch, threads, batch == 1 ? "tiles" : "batches", hooks,
                [&](int64_t index) {
@@ -55,7 +58,10 @@ Sheet encode_all(const Slide& slide, const Tiles& tiles, const Encoder& encoder,
                      rows.push_back(row);
                    } catch (const UnreadableRegion& error) {
                      const std::lock_guard lock(mutex);
-                     if (sheet.first_error.empty()) sheet.first_error = error.what();
+                     if (row < sheet.first_unreadable) {
+                       sheet.first_unreadable = row;
+                       sheet.first_error = error.what();
+                     }
                    }
                  }
                  std::vector<float> out(rows.size() * dim);

@@ -38,7 +38,8 @@ Features extract_features(const Slide& slide, const Tiles& tiles, const Encoder&
                           int threads, const attn::Hooks& hooks = {});
 
 /// All that determines a slide's features: {format_version, kind: "features", encoder: {name, dim},
-/// tiles: tiles.config}.
+/// tiles: tiles.config}. Tiles of another program carry no configuration: then slide.id, tile.size,
+/// geometry and a digest of the coordinates stand under tiles.
 nlohmann::json features_config(const Tiles& tiles, const Encoder& encoder);
 
 /// Writes CLAM's layout: `features` float32 (N,D) and `coords` int32 (N,2), chunks of 32 rows,
@@ -52,7 +53,8 @@ void write_features(const std::filesystem::path& path, const Features& features)
 /// newer format version.
 Features read_features(const std::filesystem::path& path);
 
-/// Whether `path` exists, reads whole, and was made with `config` (as by `features_config`).
+/// Whether `path` exists, reads whole, and was made with `config` (as by `features_config`), and
+/// the slide, where it still lies where `config` says, has kept its size and time of change.
 bool features_current(const std::filesystem::path& path, const nlohmann::json& config);
 
 }  // namespace pathology

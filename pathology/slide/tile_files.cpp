@@ -56,11 +56,23 @@ void read_foreign(const Hdf5File& file, Tiles& tiles) {
   } else {
     g.level = static_cast<int>(side_attribute(file, "patch_level", 0));
     g.read_size = g.size;
-    g.footprint = g.size * static_cast<int64_t>(std::max(1.0, tiles.downsample[0]));
+    const double downsample = tiles.downsample[0];
+    if (!(downsample > 0 && downsample * g.size <= kMaxSide))
+      throw attn::Error(file.path().string() + ": attribute downsample of coords is " +
+                        attn::io::number_text(downsample) +
+                        "; expected a number above 0 and tiles of " + "at most " +
+                        std::to_string(kMaxSide) + " px at level 0");
+    g.footprint = g.size * static_cast<int64_t>(std::max(1.0, downsample));
   }
   g.step = g.footprint;
   if (file.has_attribute("coords", "name"))
     tiles.slide_id = file.string_attribute("coords", "name");
+  if (tiles.slide_id.empty()) {  // TRIDENT: the file's name is SLIDE_patches.h5
+    constexpr std::string_view kSuffix = "_patches";
+    tiles.slide_id = file.path().stem().string();
+    if (tiles.slide_id.ends_with(kSuffix) && tiles.slide_id.size() > kSuffix.size())
+      tiles.slide_id.resize(tiles.slide_id.size() - kSuffix.size());
+  }
 }
 
 template <typename T, std::size_t N>
@@ -78,6 +90,14 @@ void read_pair(const Hdf5File& file, const std::string& name, std::array<T, N>& 
 }
 
 }  // namespace
+
+nlohmann::json to_json(const TileGeometry& g) {
+  return {{"level", g.level},
+          {"read_size", g.read_size},
+          {"size", g.size},
+          {"footprint", g.footprint},
+          {"step", g.step}};
+}
 
 nlohmann::json tiles_config(const Slide& slide, const TissueOptions& tissue,
                             const TileOptions& options) {
@@ -97,12 +117,7 @@ nlohmann::json tiles_config(const Slide& slide, const TissueOptions& tissue,
           {"mpp_source", slide.resolution().source},
           {"tissue", to_json(tissue)},
           {"tile", to_json(options)},
-          {"geometry",
-           {{"level", g.level},
-            {"read_size", g.read_size},
-            {"size", g.size},
-            {"footprint", g.footprint},
-            {"step", g.step}}}};
+          {"geometry", to_json(g)}};
 }
 
 void write_tiles(const fs::path& path, const Tiles& tiles) {

@@ -53,6 +53,8 @@ struct TileGeometry {
   int64_t step = 256;       ///< grid step in level-0 px
 };
 
+nlohmann::json to_json(const TileGeometry& geometry);
+
 /// Geometry for tiles of `options` on a slide of `mpp`. The level is one whose resolution is within
 /// 1 % of the request (then nothing is resampled), else the nearest finer one. Throws attn::Error,
 /// naming both resolutions, where the request is finer than level 0 by more than `max_upsampling`.
@@ -91,7 +93,8 @@ cv::Mat read_tile(const Slide& slide, const TileGeometry& geometry, int64_t x, i
 /// All that determines a slide's tiles, as written to `attn_config`:
 /// {format_version, kind: "tiles", slide: {path, name, bytes, mtime_ns, id, width, height, vendor},
 /// mpp, mpp_source,
-///  tissue: {...}, tile: {...}}. `slide.path` only finds the slide again and is not compared.
+///  tissue: {...}, tile: {...}, geometry: {...}}. `slide.path` only finds the slide again and is
+///  not compared.
 nlohmann::json tiles_config(const Slide& slide, const TissueOptions& tissue,
                             const TileOptions& options);
 

@@ -76,24 +76,9 @@ TEST_F(FeatureTest, ProgressAndStop) {
     EXPECT_THROW(extract_features(slide(), tiles_, *encoder_, threads, hooks), attn::Interrupted);
 }
 
-/// Zeroes the data of the TIFF tile at (x, y).
-void damage_tile(const std::filesystem::path& path, int x, int y) {
-  uint64_t offset = 0, size = 0;
-  {
-    const std::unique_ptr<TIFF, void (*)(TIFF*)> tiff(TIFFOpen(path.c_str(), "r"), TIFFClose);
-    const uint32_t tile =
-        TIFFComputeTile(tiff.get(), static_cast<uint32_t>(x), static_cast<uint32_t>(y), 0, 0);
-    offset = TIFFGetStrileOffset(tiff.get(), tile);
-    size = TIFFGetStrileByteCount(tiff.get(), tile);
-  }
-  std::string bytes = attn::test::slurp(path);
-  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), size, '\0');
-  attn::test::put(path, bytes);
-}
-
 TEST_F(FeatureTest, UnreadableTilesAreLeftOutCountedAndListed) {
   const Features whole = extract();
-  damage_tile(folder_ / "s.tif", 900, 700);
+  test::damage_tile(folder_ / "s.tif", 900, 700);
   std::vector<std::string> warnings;
   attn::Hooks hooks;
   hooks.warn = [&](std::string_view w) { warnings.emplace_back(w); };
@@ -129,6 +114,17 @@ TEST_F(FeatureTest, UnreadableTilesAreLeftOutCountedAndListed) {
     EXPECT_EQ(back.unreadable, expected);
     EXPECT_EQ(back.unreadable_coords, some.unreadable_coords);
   }
+}
+
+TEST_F(FeatureTest, TheWarningNamesTheSameTileForAnyNumberOfThreads) {
+  for (const int y : {256, 700, 1100})
+    for (const int x : {600, 900, 1200}) test::damage_tile(folder_ / "s.tif", x, y);
+  std::vector<std::string> warnings;
+  attn::Hooks hooks;
+  hooks.warn = [&](std::string_view w) { warnings.emplace_back(w); };
+  for (const int threads : {1, 2, 3, 5, 8})
+    extract_features(slide(), tiles_, *encoder_, threads, hooks);
+  for (const std::string& warning : warnings) EXPECT_EQ(warning, warnings.front());
 }
 
 TEST(Features, ASlideWhereEveryTileFailsIsAFailedSlide) {
@@ -188,6 +184,45 @@ TEST_F(FeatureTest, CurrentMeansWholeAndMadeTheSameWay) {
   const std::string whole = attn::test::slurp(path);
   attn::test::put(path, whole.substr(0, whole.size() - 100));
   EXPECT_FALSE(features_current(path, config));
+}
+
+TEST_F(FeatureTest, AChangedSlideMakesItsFeaturesStale) {
+  const auto path = folder_ / "f.h5";
+  const nlohmann::json config = features_config(tiles_, *encoder_);
+  write_features(path, extract());
+  ASSERT_TRUE(features_current(path, config));
+  const auto time = std::filesystem::last_write_time(folder_ / "s.tif");
+  std::filesystem::last_write_time(folder_ / "s.tif", time + std::chrono::seconds(1));
+  EXPECT_FALSE(features_current(path, config));
+  std::filesystem::last_write_time(folder_ / "s.tif", time);
+  ASSERT_TRUE(features_current(path, config));
+  attn::test::put(folder_ / "s.tif", "broken");
+  std::filesystem::last_write_time(folder_ / "s.tif", time);
+  EXPECT_FALSE(features_current(path, config));
+  std::filesystem::remove(folder_ / "s.tif");  // put away: what was made of it stands
+  EXPECT_TRUE(features_current(path, config));
+}
+
+TEST_F(FeatureTest, TilesOfOtherProgramsGiveFeaturesThatAreReadAgain) {
+  const auto path = folder_ / "f.h5";
+  tiles_.config = nullptr;  // as read_tiles gives them for a CLAM or TRIDENT file
+  const Features features = extract();
+  write_features(path, features);
+  const Features back = read_features(path);
+  EXPECT_EQ(back.slide_id, "s");
+  EXPECT_EQ(back.values, features.values);
+  EXPECT_EQ(back.config, features.config);
+  EXPECT_TRUE(features_current(path, features_config(tiles_, *encoder_)));
+  Tiles other = tiles_;
+  other.coords.back()[0] += 1;
+  EXPECT_FALSE(features_current(path, features_config(other, *encoder_)));
+  other = tiles_;
+  other.geometry.footprint *= 2;
+  EXPECT_FALSE(features_current(path, features_config(other, *encoder_)));
+  Features older = features;  // as written before the tiles' part was filled in
+  older.config["tiles"] = nullptr;
+  write_features(path, older);
+  EXPECT_EQ(read_features(path).slide_id, "f");
 }
 
 TEST(Features, FilesOfOtherPrograms) {

@@ -283,6 +283,28 @@ TEST(Foreign, ClamsAndTridentsFilesAreRead) {
               HasSubstr("coords"));
 }
 
+TEST(Foreign, TheDownsampleIsANumberThatTilesCanHave) {
+  const test::TempFolder folder;
+  const auto path = folder / "name_patches.h5";
+  const auto write = [&](double downsample) {
+    auto file = attn::io::Hdf5File::create(path);
+    file.write<int64_t>("coords", {0, 0}, {1, 2});
+    file.set_attribute("coords", "patch_size", int64_t{256});
+    file.set_attribute("coords", "patch_level", int64_t{1});
+    file.set_attribute("coords", "downsample", std::vector<double>{downsample, downsample});
+    file.commit();
+  };
+  write(4);
+  EXPECT_EQ(read_tiles(path).footprint, 1024);
+  EXPECT_EQ(read_tiles(path).slide_id, "name");
+  for (const double bad : {0.0, -4.0, 1e18, std::numeric_limits<double>::infinity(),
+                           std::numeric_limits<double>::quiet_NaN()}) {
+    write(bad);
+    EXPECT_THAT(sentence_of([&] { read_tiles(path); }),
+                AllOf(HasSubstr("name_patches.h5"), HasSubstr("downsample")));
+  }
+}
+
 TEST(TileOptionsJson, RoundTripAndRefusals) {
   TileOptions options;
   options.test = TileTest::center;
