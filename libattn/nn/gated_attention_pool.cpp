@@ -121,7 +121,7 @@ at::Tensor gated_attention_forward(const at::Tensor& h, const GatedAttentionWeig
 void gated_attention_backward(const at::Tensor& grad_scores, const at::Tensor& h,
                               const GatedAttentionWeights& weights,
                               const GatedAttentionCache& cache, GatedAttentionWeights& grad,
-                              at::Tensor grad_h) {
+                              const at::Tensor& grad_h) {
   linear_gradients(grad_scores, cache.hidden, grad.w_weight, grad.w_bias);
   at::Tensor dv, du;
   activation_gradients(grad_scores, weights, cache, dv, du);

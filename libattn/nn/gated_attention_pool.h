@@ -33,7 +33,7 @@ at::Tensor gated_attention_forward(const at::Tensor& h, const GatedAttentionWeig
 void gated_attention_backward(const at::Tensor& grad_scores, const at::Tensor& h,
                               const GatedAttentionWeights& weights,
                               const GatedAttentionCache& cache, GatedAttentionWeights& grad,
-                              at::Tensor grad_h);
+                              const at::Tensor& grad_h);
 
 /// The same scores with autograd, through the two functions above.
 at::Tensor gated_attention_scores(const at::Tensor& h, const GatedAttentionWeights& weights);
