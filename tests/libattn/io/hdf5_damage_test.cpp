@@ -2,10 +2,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <hdf5.h>
+#include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <csignal>
+#include <fstream>
 #include <functional>
 #include <random>
+#include <thread>
 
 #include "libattn/io/hdf5.h"
 #include "tests/support/damage.h"
@@ -138,6 +143,36 @@ void with_library(const fs::path& path, const std::function<void(hid_t)>& fill) 
   const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   fill(file);
   ASSERT_GE(H5Fclose(file), 0);
+}
+
+// Ctrl-C goes to the process that looks over a file without a checksum, too.
+TEST(Hdf5Damage, InterruptsWhileAFileIsLookedOverAreNoDamage) {
+  const test::TempFolder folder;
+  with_library(folder / "x.h5", [](hid_t file) {
+    for (int i = 0; i < 400; ++i)
+      H5Gclose(H5Gcreate2(file, ("g" + std::to_string(i)).c_str(), H5P_DEFAULT, H5P_DEFAULT,
+                          H5P_DEFAULT));
+  });
+  const std::string whole = test::slurp(folder / "x.h5");
+  auto* const before = std::signal(SIGINT, SIG_IGN);
+  std::atomic<bool> stop{false};
+  const pid_t parent = ::getpid();
+  std::thread user([&] {
+    const std::string children =
+        "/proc/self/task/" + std::to_string(parent) + "/children";  // of the main thread
+    while (!stop) {
+      std::ifstream list(children);
+      for (pid_t child = 0; list >> child;) ::kill(child, SIGINT);
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    const fs::path path = folder / ("f" + std::to_string(i) + ".h5");
+    test::put(path, whole);
+    EXPECT_NO_THROW(Hdf5File::open(path));
+  }
+  stop = true;
+  user.join();
+  std::signal(SIGINT, before);
 }
 
 hid_t make_dataset(hid_t file, const char* name, hid_t type, std::vector<hsize_t> sizes,
