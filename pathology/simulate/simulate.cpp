@@ -3,12 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
-#include <exception>
-#include <mutex>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "attn/error.h"
 #include "libattn/io/atomic_file.h"
@@ -17,6 +12,7 @@
 #include "pathology/simulate/render.h"
 #include "pathology/simulate/scene.h"
 #include "pathology/simulate/tiff_pyramid.h"
+#include "pathology/slide/parallel.h"
 
 namespace pathology {
 namespace {
@@ -117,70 +113,6 @@ void draw_slide(const Paths& paths, const SimulateOptions& options, const SlideP
                      strip);
 }
 
-// Slides shared out to threads; the calling thread waits, reports and hears of a stop.
-class Pool {
- public:
-  Pool(std::vector<int> items, std::function<void(int)> work)
-      : items_(std::move(items)), work_(std::move(work)) {}
-
-  void run(int threads, const attn::Hooks& hooks) {
-    const auto total = static_cast<int64_t>(items_.size());
-    std::vector<std::jthread> workers;
-    for (int t = 0; t < std::clamp<int64_t>(threads, 1, total); ++t)
-      workers.emplace_back([this] { loop(); });
-    std::unique_lock lock(mutex_);
-    int64_t told = -1;
-    while (done_ < total && !failure_) {
-      if (told != done_) {
-        told = done_;
-        lock.unlock();
-        hooks.report("slides", told, total);
-        lock.lock();
-      }
-      if (hooks.stopping()) stop_ = true;
-      if (stop_) break;
-      changed_.wait_for(lock, std::chrono::milliseconds(100));
-    }
-    lock.unlock();
-    workers.clear();  // joins
-    if (failure_ && !stop_) std::rethrow_exception(failure_);
-    hooks.check();
-    hooks.report("slides", total, total);
-  }
-
-  /// Called by the work now and then: throws once the work should end.
-  void check_stop() const {
-    if (stop_) throw attn::Interrupted();
-  }
-
- private:
-  void loop() {
-    for (size_t i = next_++; i < items_.size() && !stop_; i = next_++) {
-      try {
-        work_(items_[i]);
-      } catch (...) {
-        const std::scoped_lock lock(mutex_);
-        if (!failure_) failure_ = std::current_exception();
-        next_ = items_.size();
-        changed_.notify_all();
-        return;
-      }
-      const std::scoped_lock lock(mutex_);
-      ++done_;
-      changed_.notify_all();
-    }
-  }
-
-  std::vector<int> items_;
-  std::function<void(int)> work_;
-  std::atomic<size_t> next_ = 0;
-  std::atomic<bool> stop_ = false;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int64_t done_ = 0;
-  std::exception_ptr failure_;
-};
-
 void write_labels(const std::filesystem::path& out, const SimulateOptions& options,
                   const std::vector<SlidePlan>& plans) {
   const std::vector<std::string> names = class_names(options);
@@ -279,13 +211,11 @@ SimulateResult simulate_slides(const std::filesystem::path& out, const SimulateO
   result.drawn = static_cast<int>(missing.size());
   result.skipped = options.slides - result.drawn;
   if (missing.empty()) return result;
-  Pool* running = nullptr;
-  Pool pool(std::move(missing), [&](int i) {
+  parallel_for(result.drawn, threads, "slides", hooks, [&](int64_t job) {
+    const int i = missing[static_cast<size_t>(job)];
     const SlidePlan& plan = plans[static_cast<size_t>(i)];
-    draw_slide(paths_of(out, plan), options, plan, i, description, [&] { running->check_stop(); });
+    draw_slide(paths_of(out, plan), options, plan, i, description, [&] { hooks.check(); });
   });
-  running = &pool;
-  pool.run(threads, hooks);
   return result;
 }
 
