@@ -137,7 +137,8 @@ class Collector {
 nlohmann::json shared_preprocessing(const nlohmann::json& attn_config) {
   nlohmann::json out = attn_config;
   if (out.is_object() && out.contains("tiles") && out["tiles"].is_object())
-    for (const char* key : {"slide", "mpp", "mpp_source"}) out["tiles"].erase(key);
+    for (const char* key : {"slide", "mpp", "mpp_source", "geometry", "coords_digest"})
+      out["tiles"].erase(key);
   return out;
 }
 

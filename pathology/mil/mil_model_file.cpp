@@ -52,7 +52,7 @@ MilModelFile load_mil_model(const std::filesystem::path& path) {
         config,
         classes,
         attn::io::get_or<std::vector<std::string>>(file.config, "feature_names", where, {}),
-        part("preprocessing"),
+        shared_preprocessing(part("preprocessing")),  // of older files, too
         part("training"),
         part("metrics")};
   } catch (const attn::Error& error) {
