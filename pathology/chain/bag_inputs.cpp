@@ -1,7 +1,5 @@
 #include "pathology/chain/bag_inputs.h"
 
-#include <algorithm>
-
 #include "attn/error.h"
 #include "libattn/io/table.h"
 #include "pathology/mil/bag_csv.h"
@@ -9,24 +7,6 @@
 
 namespace pathology {
 namespace fs = std::filesystem;
-namespace {
-
-std::vector<fs::path> feature_files(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const fs::path& from : {folder, folder / "h5_files", folder / "features"}) {
-    if (!fs::is_directory(from)) continue;
-    for (const auto& entry : fs::directory_iterator(from)) {
-      const fs::path& path = entry.path();
-      if (path.extension() == ".h5" && !path.filename().string().starts_with('.'))
-        files.push_back(path);
-    }
-    if (!files.empty()) break;
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-}  // namespace
 
 bool holds_bags(const fs::path& path) {
   if (!fs::exists(path)) throw attn::Error(path.string() + ": no such file or folder");

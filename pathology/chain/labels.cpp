@@ -1,32 +1,20 @@
 #include "pathology/chain/labels.h"
 
 #include <algorithm>
-#include <map>
 
 #include "attn/error.h"
 #include "libattn/io/csv.h"
 
 namespace pathology {
-namespace {
-
-// Row of the table for a slide: by id, or by id less an extension ("a.svs" for the slide a).
-std::map<std::string, size_t> rows_by_id(const LabelTable& labels) {
-  std::map<std::string, size_t> rows;
-  for (size_t i = 0; i < labels.ids.size(); ++i)
-    rows.emplace(std::filesystem::path(labels.ids[i]).stem().string(), i);
-  for (size_t i = 0; i < labels.ids.size(); ++i) rows[labels.ids[i]] = i;
-  return rows;
-}
-
-}  // namespace
 
 LabelTable labels_of(const std::vector<SlideItem>& slides, const std::filesystem::path& csv,
                      const LabelOptions& options) {
   if (!csv.empty()) {
     LabelTable table = read_labels(csv, options);
-    const auto rows = rows_by_id(table);
-    if (std::none_of(slides.begin(), slides.end(),
-                     [&](const SlideItem& slide) { return rows.contains(slide.id); }))
+    const auto rows = label_rows(table, csv);
+    if (std::none_of(slides.begin(), slides.end(), [&](const SlideItem& slide) {
+          return rows.contains(without_slide_extension(slide.id));
+        }))
       throw attn::Error(csv.string() + " has no label for any of the " +
                         std::to_string(slides.size()) + " slides; its first id is '" +
                         table.ids.front() + "', the first slide is '" + slides.front().id + "'");
@@ -46,10 +34,10 @@ LabelTable labels_of(const std::vector<SlideItem>& slides, const std::filesystem
 
 void write_labels(const std::filesystem::path& path, const LabelTable& labels,
                   const std::vector<SlideItem>& slides) {
-  const auto rows = rows_by_id(labels);
+  const auto rows = label_rows(labels, path);
   std::vector<std::vector<attn::io::Cell>> out;
   for (const SlideItem& slide : slides) {
-    const auto row = rows.find(slide.id);
+    const auto row = rows.find(without_slide_extension(slide.id));
     if (row == rows.end()) continue;
     out.push_back({slide.id, labels.labels[row->second], labels.patients[row->second]});
   }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <map>
 #include <optional>
 
 #include "attn/error.h"
@@ -15,6 +14,7 @@
 #include "libattn/io/text.h"
 #include "pathology/mil/bag_csv.h"
 #include "pathology/mil/bag_h5.h"
+#include "pathology/slide/find_slides.h"
 
 namespace pathology {
 namespace {
@@ -93,6 +93,22 @@ LabelTable read_labels(const std::filesystem::path& csv, const LabelOptions& opt
     out.patients.push_back(patients[i].empty() ? ids[i] : patients[i]);
   }
   return out;
+}
+
+std::map<std::string, size_t> label_rows(const LabelTable& table,
+                                         const std::filesystem::path& csv) {
+  std::map<std::string, size_t> rows;
+  for (size_t i = 0; i < table.ids.size(); ++i) {
+    const std::string name = std::filesystem::path(table.ids[i]).filename().string();
+    const auto [found, fresh] = rows.emplace(without_slide_extension(name), i);
+    if (!fresh && (table.labels[found->second] != table.labels[i] ||
+                   table.patients[found->second] != table.patients[i])) {
+      throw attn::Error(csv.string() + ": " + attn::io::quote_text(table.ids[found->second]) +
+                        " and " + attn::io::quote_text(table.ids[i]) +
+                        " name the same slide with different labels or patients");
+    }
+  }
+  return rows;
 }
 
 std::vector<std::string> class_names(const std::vector<std::string>& labels) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -54,6 +55,11 @@ struct LabelTable {
 /// Throws Error: missing column (names those found), empty table, empty label, an id twice with
 /// different labels or patients.
 LabelTable read_labels(const std::filesystem::path& csv, const LabelOptions& options = {});
+
+/// Row of the table for each slide: the id less folders and a slide's extension, so that
+/// `sub/a.svs` in a table finds the slide `a`; ask by `without_slide_extension(id)`. Throws Error
+/// where two rows name the same slide with different labels or patients; `csv` names the table.
+std::map<std::string, size_t> label_rows(const LabelTable& table, const std::filesystem::path& csv);
 
 /// Sorted distinct labels: numerically where all are numbers, else by text.
 std::vector<std::string> class_names(const std::vector<std::string>& labels);

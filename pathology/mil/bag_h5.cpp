@@ -13,65 +13,24 @@
 #include "libattn/io/nearest_name.h"
 #include "libattn/io/text.h"
 #include "pathology/slide/features.h"
+#include "pathology/slide/find_slides.h"
 
 namespace pathology {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> h5_files(const fs::path& folder) {
-  std::vector<fs::path> out;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const fs::path& p = entry.path();
-    if (p.extension() == ".h5" && !p.filename().string().starts_with(".")) out.push_back(p);
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
-std::vector<fs::path> feature_files(const fs::path& folder) {
+std::vector<fs::path> demand_feature_files(const fs::path& folder) {
   if (!fs::is_directory(folder)) {
     throw attn::Error(folder.string() +
                       (fs::exists(folder) ? ": is not a folder" : ": no such folder") +
                       "; expected a folder of feature files (.h5)");
   }
-  for (const fs::path& place : {folder, folder / "h5_files", folder / "features"}) {
-    std::vector<fs::path> files = h5_files(place);
-    if (!files.empty()) return files;
-  }
+  std::vector<fs::path> files = feature_files(folder);
+  if (!files.empty()) return files;
   throw attn::Error(
       folder.string() +
       ": holds no feature files; expected SLIDE.h5 here or in h5_files/ or features/");
-}
-
-/// The id less a slide's file extension, so that `a.svs` in a table finds `a.h5`.
-std::string without_extension(const std::string& id) {
-  static const std::set<std::string, std::less<>> known{
-      ".svs", ".tif",     ".tiff", ".ndpi", ".mrxs", ".scn",  ".vms", ".vmu",
-      ".bif", ".svslide", ".dcm",  ".png",  ".jpg",  ".jpeg", ".h5"};
-  const size_t dot = id.rfind('.');
-  if (dot == std::string::npos || dot == 0) return id;
-  std::string extension = id.substr(dot);
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return known.contains(extension) ? id.substr(0, dot) : id;
-}
-
-/// Row of the table for each slide id, by the id as written and less its extension.
-std::map<std::string, size_t> index_labels(const LabelTable& table, const fs::path& csv) {
-  std::map<std::string, size_t> rows;
-  for (size_t i = 0; i < table.ids.size(); ++i) {
-    const std::string id = without_extension(table.ids[i]);
-    const auto [found, fresh] = rows.emplace(id, i);
-    if (!fresh && (table.labels[found->second] != table.labels[i] ||
-                   table.patients[found->second] != table.patients[i])) {
-      throw attn::Error(csv.string() + ": " + attn::io::quote_text(table.ids[found->second]) +
-                        " and " + attn::io::quote_text(table.ids[i]) +
-                        " name the same slide with different labels or patients");
-    }
-  }
-  return rows;
 }
 
 /// Refuses a bag that differs in kind from the first one.
@@ -134,6 +93,21 @@ class Collector {
 
 }  // namespace
 
+std::vector<fs::path> feature_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const fs::path& place : {folder, folder / "h5_files", folder / "features"}) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(place, error)) {
+      const fs::path& path = entry.path();
+      if (path.extension() == ".h5" && !path.filename().string().starts_with('.'))
+        files.push_back(path);
+    }
+    if (!files.empty()) break;
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 nlohmann::json shared_preprocessing(const nlohmann::json& attn_config) {
   nlohmann::json out = attn_config;
   if (out.is_object() && out.contains("tiles") && out["tiles"].is_object())
@@ -170,9 +144,9 @@ FeatureFile read_feature_file(const fs::path& path) {
 
 BagSet read_bag_folder(const fs::path& folder, const fs::path& labels,
                        const BagFolderOptions& options, const attn::Hooks& hooks) {
-  const std::vector<fs::path> files = feature_files(folder);
+  const std::vector<fs::path> files = demand_feature_files(folder);
   const LabelTable table = read_labels(labels, options.labels);
-  const std::map<std::string, size_t> rows = index_labels(table, labels);
+  const std::map<std::string, size_t> rows = label_rows(table, labels);
   BagSet set;
   Collector collector(set, options.memory_limit);
   std::vector<std::string> unlabelled, empty, bag_labels;
@@ -180,12 +154,12 @@ BagSet read_bag_folder(const fs::path& folder, const fs::path& labels,
   for (size_t f = 0; f < files.size(); ++f) {
     hooks.check();
     const std::string id = files[f].stem().string();
-    const auto row = rows.find(id);
+    const auto row = rows.find(without_slide_extension(id));
     if (row == rows.end() || table.labels[row->second].empty()) {
       unlabelled.push_back(id);
       continue;
     }
-    found.insert(id);
+    found.insert(row->first);
     FeatureFile file = read_feature_file(files[f]);
     if (file.bag.instances == 0) {
       empty.push_back(id);
@@ -222,7 +196,7 @@ BagSet read_bag_folder(const fs::path& folder, const fs::path& labels,
 UnlabelledBags read_unlabelled(const fs::path& folder_or_file, const attn::Hooks& hooks) {
   const std::vector<fs::path> files =
       fs::is_directory(folder_or_file) || !fs::exists(folder_or_file)
-          ? feature_files(folder_or_file)
+          ? demand_feature_files(folder_or_file)
           : std::vector<fs::path>{folder_or_file};
   UnlabelledBags out;
   Collector collector(out.set, BagFolderOptions{}.memory_limit);

@@ -24,6 +24,10 @@ struct BagFolderOptions {
 BagSet read_bag_folder(const std::filesystem::path& folder, const std::filesystem::path& labels,
                        const BagFolderOptions& options, const attn::Hooks& hooks);
 
+/// The `*.h5` of `folder`, or of its `h5_files/` or `features/` where it has none itself, sorted;
+/// empty where there are none.
+std::vector<std::filesystem::path> feature_files(const std::filesystem::path& folder);
+
 /// One feature file as an unlabelled bag (for predict and heatmap), with its `attn_config` (null
 /// where it has none) in `preprocessing` less the per-slide parts. An empty file gives a bag of 0
 /// instances.
@@ -44,7 +48,8 @@ UnlabelledBags read_unlabelled(const std::filesystem::path& folder_or_file,
                                const attn::Hooks& hooks);
 
 /// `attn_config` less what belongs to one slide (file name, size, time, resolved resolution and its
-/// source).
+/// source, the geometry that follows from them and the slide's pyramid, other programs'
+/// coordinates).
 nlohmann::json shared_preprocessing(const nlohmann::json& attn_config);
 
 /// The first key at which two configurations differ and both values, "/tiles/tile/mpp: 0.5

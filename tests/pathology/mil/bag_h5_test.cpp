@@ -119,6 +119,37 @@ TEST_F(BagFolder, ComparesPreprocessingLessThePerSlideParts) {
               AllOf(HasSubstr("b.h5"), HasSubstr("/tiles/tile/mpp")));
 }
 
+TEST_F(BagFolder, SlidesOfOtherResolutionsAreAlike) {
+  const auto config = [](const std::string& geometry) {
+    return R"({"format_version":1,"kind":"features","encoder":{"name":"e","dim":2},"tiles":{"slide":{"id":"a"},)" +
+           geometry + R"("tile":{"mpp":1.0}}})";
+  };
+  // Tiles of 256 px at 1.0 um per px, of a slide of 0.5 and one of 0.42 um per px.
+  put_features(slide("a"), 3, 2,
+               config(R"("mpp":0.5,"geometry":{"level":1,"read_size":256,"footprint":512},)"));
+  put_features(slide("b"), 2, 2,
+               config(R"("mpp":0.42,"geometry":{"level":0,"read_size":610,"footprint":610},)"));
+  put_features(slide("c"), 2, 2, config(R"("coords_digest":"0123",)"));  // of CLAM's tiles
+  const BagSet set = read("slide_id,label\na,0\nb,1\nc,1\n");
+  EXPECT_EQ(set.size(), 3);
+  EXPECT_EQ(set.preprocessing.at("tiles"), nlohmann::json::parse(R"({"tile":{"mpp":1.0}})"));
+}
+
+TEST_F(BagFolder, OnlyASlidesExtensionIsTakenOffATablesId) {
+  put_features(slide("a"), 3, 2);
+  put_features(slide("a.1"), 2, 2);
+  put_features(slide("b"), 2, 2);
+  const BagSet set = read("slide_id,label,case_id\na,x,p\na.1,y,q\nsub/b.SVS,z,r\n");
+  ASSERT_EQ(set.size(), 3);
+  EXPECT_EQ(set.classes, (std::vector<std::string>{"x", "y", "z"}));
+  EXPECT_EQ(set.bags[0].label, 1);  // a.1.h5 sorts before a.h5
+  EXPECT_EQ(set.bags[1].label, 0);
+  EXPECT_EQ(set.bags[2].label, 2);
+  EXPECT_THAT(warnings_, testing::IsEmpty());
+  EXPECT_THAT(refused("slide_id,label,case_id\na,x,p\na.svs,y,p\n"),
+              AllOf(HasSubstr("'a'"), HasSubstr("'a.svs'"), HasSubstr("different labels")));
+}
+
 TEST_F(BagFolder, AbsenceIsOneSentence) {
   EXPECT_THAT(refused("slide_id,label\na,0\n"), HasSubstr("no feature files"));
   put_features(slide("a"), 3, 2);

@@ -1,0 +1,46 @@
+#include "pathology/chain/labels.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/damage.h"
+#include "tests/support/data.h"
+#include "tests/support/temp_folder.h"
+
+namespace pathology {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::vector<SlideItem> slides(const std::vector<std::string>& ids) {
+  std::vector<SlideItem> items;
+  for (const std::string& id : ids) items.push_back({id + ".tif", id, {}, {}, {}});
+  return items;
+}
+
+std::string written(const std::string& csv, const std::vector<SlideItem>& items) {
+  const attn::test::TempFolder folder;
+  attn::test::put(folder / "l.csv", csv);
+  write_labels(folder / "out.csv", labels_of(items, folder / "l.csv", {}), items);
+  return attn::test::slurp(folder / "out.csv");
+}
+
+TEST(Labels, ASlidesExtensionIsTakenOffAndNothingElse) {
+  EXPECT_EQ(written("slide_id,label,case_id\na.1,x,p\nb.svs,y,q\n", slides({"a", "a.1", "b"})),
+            "slide_id,label,case_id\na.1,x,p\nb,y,q\n");
+}
+
+TEST(Labels, TwoRowsForOneSlideThatDisagreeAreRefused) {
+  EXPECT_THAT(attn::test::sentence_of(
+                  [] { written("slide_id,label,case_id\na,x,p\na.svs,y,p\n", slides({"a"})); }),
+              AllOf(HasSubstr("l.csv"), HasSubstr("'a.svs'")));
+}
+
+TEST(Labels, ATableForOtherSlidesIsRefused) {
+  EXPECT_THAT(attn::test::sentence_of([] { written("slide_id,label\na.1,x\n", slides({"a"})); }),
+              AllOf(HasSubstr("'a.1'"), HasSubstr("'a'")));
+}
+
+}  // namespace
+}  // namespace pathology
