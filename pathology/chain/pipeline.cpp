@@ -13,7 +13,11 @@ namespace fs = std::filesystem;
 using attn::io::get;
 
 SlidePipeline pipeline_from(const nlohmann::json& preprocessing, const std::string& where) {
-  if (!preprocessing.is_object() || !preprocessing.contains("tiles"))
+  const auto knows = [&](const char* pointer) {
+    return preprocessing.is_object() &&
+           preprocessing.contains(nlohmann::json::json_pointer(pointer));
+  };
+  if (!knows("/tiles/tissue") || !knows("/tiles/tile/mpp"))
     throw attn::Error(where +
                       " was trained on features that do not say how they were made; give it "
                       "features of the same kind instead of slides");
@@ -80,7 +84,8 @@ Slide open_slide_of(const fs::path& tile_file, const Tiles& tiles, const fs::pat
   Slide slide = Slide::open(path, {}, tiles.slide_id);
   if (!tiles.config.is_null()) {
     const auto bytes = get<int64_t>(tiles.config, "slide.bytes", tile_file.string());
-    if (bytes != slide.file().bytes)
+    const auto mtime = get<int64_t>(tiles.config, "slide.mtime_ns", tile_file.string());
+    if (bytes != slide.file().bytes || mtime != slide.file().mtime_ns)
       throw attn::Error(path.string() + " has changed since " + tile_file.string() +
                         " was made from it; run tile again");
   }
