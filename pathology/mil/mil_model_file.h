@@ -20,7 +20,7 @@ struct MilModelFile {
   std::vector<std::string> feature_names;
   nlohmann::json preprocessing;  ///< encoder, tile and tissue parameters; null when trained on
                                  ///< foreign features
-  nlohmann::json training;       ///< data digest, source, bags per part, seed, best epoch
+  nlohmann::json training;       ///< data digest, bags per part, seed, best epoch
   nlohmann::json metrics;        ///< of validation and test, with intervals
 };
 

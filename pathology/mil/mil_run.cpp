@@ -16,6 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kSourceFile = "source.json";  // BagSet::source
+
 nlohmann::json number(double v) {
   return std::isfinite(v) ? nlohmann::json(v) : nlohmann::json();
 }
@@ -64,7 +66,6 @@ nlohmann::json describe_training(const BagSet& set, const Split& split,
                                  const attn::train::TrainResult& training) {
   const auto& history = training.history;
   return {{"data_digest", set.digest},
-          {"source", set.source},
           {"bags",
            {{"train", split.train.size()},
             {"validation", split.validation.size()},
@@ -125,6 +126,8 @@ TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options, cons
   const Split split = options.split_file.empty() ? split_bags(set, split_options)
                                                  : read_splits(options.split_file, set);
   write_splits(run / "splits.csv", set, split);
+  // Beside the model, not in it: paths may name people and projects, and model files are passed on.
+  if (!set.source.is_null()) attn::io::write_json(run / kSourceFile, set.source);
   attn::train::TrainFiles files;
   files.metrics_csv = run / "metrics.csv";
   files.checkpoint = run / "checkpoint.safetensors";
@@ -184,7 +187,10 @@ EvaluateResult evaluate_run(const fs::path& run, const EvaluateOptions& options,
     if (!fs::is_directory(run))
       throw attn::UsageError(
           "evaluating a model file needs bags; name them, or name the run directory");
-    result.set = load_source(model.training.value("source", nlohmann::json::object()), hooks);
+    result.set = load_source(fs::exists(run / kSourceFile)
+                                 ? attn::io::read_json(run / kSourceFile)
+                                 : model.training.value("source", nlohmann::json::object()),
+                             hooks);
     split = read_splits(run / "splits.csv", result.set);
     if (result.set.digest != model.training.value("data_digest", std::string()))
       hooks.warning("the bags or labels have changed since " + path.string() + " was trained");

@@ -39,9 +39,9 @@ struct TrainRunResult {
   nlohmann::json metrics;  ///< {"train": {...}, "validation": {...}, "test": {...}}
 };
 
-/// Splits, trains, predicts all parts and writes into `run`: splits.csv, metrics.csv,
-/// model.safetensors, predictions.csv, checkpoint.safetensors while unfinished. A killed run goes
-/// on when called again with the same arguments.
+/// Splits, trains, predicts all parts and writes into `run`: splits.csv, source.json (where the
+/// bags are), metrics.csv, model.safetensors, predictions.csv, checkpoint.safetensors while
+/// unfinished. A killed run goes on when called again with the same arguments.
 TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options,
                          const std::filesystem::path& run, const attn::Hooks& hooks);
 

@@ -47,7 +47,7 @@ std::filesystem::path put_csv(const attn::test::TempFolder& folder, int64_t bags
     for (int64_t n = 0; n < bag.instances; ++n) {
       text += bag.id + "," + set.classes[static_cast<size_t>(bag.label)];
       for (int64_t d = 0; d < set.dim; ++d)
-        text += "," + std::to_string(bag.features[n][d].item<float>());
+        text.append(",").append(std::to_string(bag.features[n][d].item<float>()));
       text += "\n";
     }
   }
@@ -147,9 +147,9 @@ TEST(TrainRun, WritesARunThatEvaluateNeedsNothingElseFor) {
   o.config.aem.weight = 0.1;
   o.bootstrap = 100;
   const TrainRunResult trained = train_run(set, o, folder / "run", {});
-  EXPECT_THAT(
-      attn::test::listing(folder / "run"),
-      testing::ElementsAre("metrics.csv", "model.safetensors", "predictions.csv", "splits.csv"));
+  EXPECT_THAT(attn::test::listing(folder / "run"),
+              testing::ElementsAre("metrics.csv", "model.safetensors", "predictions.csv",
+                                   "source.json", "splits.csv"));
   EXPECT_GT(trained.metrics.at("test").at("auc").get<double>(), 0.9);
   EXPECT_EQ(trained.metrics.at("test").at("n"), 12);
   EvaluateOptions evaluate;
@@ -162,9 +162,26 @@ TEST(TrainRun, WritesARunThatEvaluateNeedsNothingElseFor) {
   const auto table = attn::io::Table::read(folder / "run" / "predictions.csv");
   EXPECT_EQ(table.rows(), 60);
   EXPECT_TRUE(table.has("attention_entropy_normalised"));
-  // No bag and no patient is named in the model file.
-  EXPECT_THAT(attn::test::slurp(folder / "run" / "model.safetensors"),
-              testing::Not(HasSubstr("bag17")));
+  // No bag, no patient and no place is named in the model file.
+  EXPECT_THAT(
+      attn::test::slurp(folder / "run" / "model.safetensors"),
+      AllOf(testing::Not(HasSubstr("bag17")), testing::Not(HasSubstr(folder.path().string()))));
+}
+
+TEST(TrainRun, ModelsThatRecordOneSlidesGeometryFitOtherSlides) {
+  const attn::test::TempFolder folder;
+  BagSet set = test::toy_set(30);
+  const auto shared = nlohmann::json::parse(R"({"kind":"features","tiles":{"tile":{"mpp":1.0}}})");
+  set.preprocessing = shared;
+  set.preprocessing["tiles"]["geometry"] = {{"footprint", 512}};  // as older models have it
+  TrainRunOptions o;
+  o.config = quick(2);
+  train_run(set, o, folder / "run", {});
+  const auto path = folder / "run" / "model.safetensors";
+  const MilModelFile model = load_mil_model(path);
+  EXPECT_EQ(model.preprocessing, shared);
+  set.preprocessing = shared;
+  EXPECT_NO_THROW(check_compatible(model, path, set));
 }
 
 TEST(TrainRun, EvaluatesOtherBags) {
