@@ -14,6 +14,8 @@ constexpr int kBlockSide = 2048;
 constexpr int kPartSide = 256;        // an unreadable block is halved down to this
 constexpr int64_t kFinerSide = 4096;  // largest read of a part at the next finer level
 
+constexpr int64_t kManyBlocks = 16;  // above: look at a few parts before a block is halved
+
 /// One call of `read_reduced`.
 struct Job {
   const Slide& slide;
@@ -42,8 +44,25 @@ cv::Mat read_place(const Job& job, const cv::Rect& place, int from) {
   return reduced;
 }
 
+/// Whether one of five parts spread over `block` can be read. On a large slide that is unreadable
+/// as a whole this saves all the failing reads of halving.
+bool any_part_readable(const Job& job, const cv::Rect& block) {
+  const int side = std::max(1, kPartSide / job.factor);
+  const int right = std::max(0, block.width - side), down = std::max(0, block.height - side);
+  for (const cv::Point& at : {cv::Point(right / 2, down / 2), cv::Point(0, 0), cv::Point(right, 0),
+                              cv::Point(0, down), cv::Point(right, down)}) {
+    try {
+      read_place(job, cv::Rect(block.tl() + at, cv::Size(side, side)) & block, job.level);
+      return true;
+    } catch (const UnreadableRegion&) {
+      continue;
+    }
+  }
+  return false;
+}
+
 /// Reads and takes `place`, or what of it can be read; adds the rest to `count`.
-void read_or_halve(const Job& job, const cv::Rect& place, BlockCount& count) {
+void read_or_halve(const Job& job, const cv::Rect& place, bool probe, BlockCount& count) {
   job.hooks.check();
   std::string why;
   try {
@@ -53,7 +72,8 @@ void read_or_halve(const Job& job, const cv::Rect& place, BlockCount& count) {
     why = error.what();
   }
   const int smallest = std::max(1, kPartSide / job.factor);
-  if (std::max(place.width, place.height) > smallest) {
+  if (std::max(place.width, place.height) > smallest &&
+      !(probe && !any_part_readable(job, place))) {
     const bool across = place.width >= place.height;
     cv::Rect one = place, other = place;
     if (across) {
@@ -65,8 +85,8 @@ void read_or_halve(const Job& job, const cv::Rect& place, BlockCount& count) {
       other.y += one.height;
       other.height -= one.height;
     }
-    read_or_halve(job, one, count);
-    read_or_halve(job, other, count);
+    read_or_halve(job, one, false, count);
+    read_or_halve(job, other, false, count);
     return;
   }
   try {
@@ -98,13 +118,14 @@ BlockCount read_reduced(const Slide& slide, int level, int factor, int threads,
   const int64_t rows = (size.height + side - 1) / side;
   const Job job{slide, level, factor, hooks, take};
   BlockCount count{static_cast<int64_t>(size.width) * size.height, 0, 0, {}};
+  const bool probe = level == 0 && columns * rows > kManyBlocks;
   int64_t first_block = columns * rows;  // with an unreadable part
   std::mutex mutex;
   parallel_for(columns * rows, threads, "blocks", hooks, [&](int64_t index) {
     const cv::Point corner(static_cast<int>(index % columns) * side,
                            static_cast<int>(index / columns) * side);
     BlockCount own;
-    read_or_halve(job, cv::Rect(corner, cv::Size(side, side)) & cv::Rect({0, 0}, size), own);
+    read_or_halve(job, cv::Rect(corner, cv::Size(side, side)) & cv::Rect({0, 0}, size), probe, own);
     if (own.unreadable == 0) return;
     const std::lock_guard lock(mutex);
     count.unreadable += own.unreadable;

@@ -63,11 +63,11 @@ struct TissueMask {
   cv::Mat mask;  ///< 8UC1, 255 = tissue: the kept pieces less their kept holes
   double downsample_x = 1, downsample_y = 1;  ///< level-0 px per mask px
   std::vector<TissuePiece> pieces;            ///< in the order the contours are found
-  double threshold = 0;           ///< the saturation threshold used (of interest with Otsu)
-  int level = 0;                  ///< read from this level
-  int64_t unreadable_blocks = 0;  ///< parts of up to 256 x 256 px that could not be decoded; they
-                                  ///< count as background and were warned of
-  int64_t pieces_found = 0;       ///< before the filter by area
+  double threshold = 0;               ///< the saturation threshold used (of interest with Otsu)
+  int level = 0;                      ///< read from this level
+  int64_t unreadable_blocks = 0;      ///< parts of the mask that could not be decoded; they
+                                      ///< count as background and were warned of
+  int64_t pieces_found = 0;           ///< before the filter by area
   double area_mm2(double mpp) const;  ///< area of the mask
 };
 
