@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -55,20 +56,22 @@ void refuse_shared_outputs(const Batch& batch) {
 }
 
 fs::path failures_path(const Batch& batch, const Shard& shard) {
-  return batch.folder / (shard.count == 1
-                             ? std::string("failures.csv")
-                             : fmt::format("failures.{}-of-{}.csv", shard.index, shard.count));
+  return batch.folder / (shard.count == 1 ? batch.failures + ".csv"
+                                          : fmt::format("{}.{}-of-{}.csv", batch.failures,
+                                                        shard.index, shard.count));
 }
 
-void write_failures(const fs::path& path, const BatchResult& result) {
-  if (result.failures.empty()) {
-    std::error_code ignored;
-    fs::remove(path, ignored);
-    return;
-  }
-  std::vector<std::vector<io::Cell>> rows;
-  for (const auto& failure : result.failures) rows.push_back({failure.item, failure.reason});
-  io::write_csv(path, {"item", "reason"}, rows);
+// A list of somebody else's is not ours to overwrite.
+void refuse_foreign_list(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return;
+  std::string header;
+  std::getline(std::ifstream(path), header);
+  if (header != "item,reason")
+    throw Error(
+        fmt::format("{} is not a list of failures (item,reason) but a file of its own; "
+                    "move it, or write elsewhere",
+                    path.string()));
 }
 
 // "1 slide", "3 slides".
@@ -138,6 +141,8 @@ void run_item(const Batch& batch, size_t i, const Context& context, BatchResult&
     } else {
       log_debug(fmt::format("{} {}: {}", batch.noun, item.id, reason_of(state)));
       batch.work(i);
+      std::error_code ignored;
+      fs::remove(set_aside_path(item.output), ignored);
       ++result.done;
     }
     result.good[i] = true;
@@ -147,16 +152,47 @@ void run_item(const Batch& batch, size_t i, const Context& context, BatchResult&
     result.failures.push_back({item.id, sentence_of(error)});
     log_warning(
         fmt::format("{} {} failed: {}", batch.noun, item.id, result.failures.back().reason));
+    std::error_code ignored;
+    if (!item.output.empty() && fs::exists(item.output, ignored)) set_aside(item.output);
   }
 }
 
 }  // namespace
+
+fs::path set_aside_path(const fs::path& output) {
+  return output.string() + ".stale";
+}
+
+void set_aside(const fs::path& output) {
+  const fs::path aside = set_aside_path(output);
+  std::error_code error;
+  fs::rename(output, aside, error);
+  if (error)
+    log_warning(fmt::format("{} is of an earlier call and cannot be set aside: {}", output.string(),
+                            error.message()));
+  else
+    log_info(fmt::format("{} is of an earlier call; it is now {}", output.string(),
+                         aside.filename().string()));
+}
+
+void write_failures(const fs::path& path, const std::vector<BatchResult::Failure>& failures) {
+  refuse_foreign_list(path);
+  if (failures.empty()) {
+    std::error_code ignored;
+    fs::remove(path, ignored);
+    return;
+  }
+  std::vector<std::vector<io::Cell>> rows;
+  for (const auto& failure : failures) rows.push_back({failure.item, failure.reason});
+  io::write_csv(path, {"item", "reason"}, rows);
+}
 
 BatchResult run_batch(const Batch& batch, const Context& context) {
   refuse_shared_outputs(batch);
   if (context.common.dry_run) return dry_run(batch, context);
   io::make_directories(batch.folder);
   const fs::path failures = failures_path(batch, context.common.shard);
+  refuse_foreign_list(failures);
   std::vector<size_t> mine;
   for (size_t i = 0; i < batch.items.size(); ++i)
     if (context.common.shard.takes(static_cast<int64_t>(i))) mine.push_back(i);
@@ -175,28 +211,34 @@ BatchResult run_batch(const Batch& batch, const Context& context) {
         estimate.finished_one(static_cast<int64_t>(mine.size() - n - 1), batch.noun);
     }
   } catch (const Interrupted&) {
-    write_failures(failures, result);
+    write_failures(failures, result.failures);
     throw;
   }
   context.progress.set_prefix("");
   context.progress.finish();
-  write_failures(failures, result);
-  log_info(fmt::format("{}: {} done, {} were finished, {} failed{} ({})",
-                       counted(result.total, batch.noun), result.done, result.skipped,
-                       result.failures.size(),
-                       result.failures.empty() ? "" : ", see " + failures.string(),
-                       duration_text(estimate.seconds())));
+  write_failures(failures, result.failures);
+  log_info(fmt::format(
+      "{}: {} done, {} were finished, {} failed{}{} ({})", counted(result.total, batch.noun),
+      result.done, result.skipped, result.failures.size(),
+      result.failures.empty() ? "" : ", see " + failures.string(),
+      result.busy == 0 ? "" : fmt::format(", {} in work by another process", result.busy),
+      duration_text(estimate.seconds())));
   return result;
 }
 
+nlohmann::json to_json(const std::vector<BatchResult::Failure>& failures) {
+  auto list = nlohmann::json::array();
+  for (const auto& failure : failures)
+    list.push_back({{"item", failure.item}, {"reason", failure.reason}});
+  return list;
+}
+
 nlohmann::json to_json(const BatchResult& result) {
-  auto failed = nlohmann::json::array();
-  for (const auto& failure : result.failures)
-    failed.push_back({{"item", failure.item}, {"reason", failure.reason}});
   return {{"total", result.total},
           {"done", result.done},
           {"skipped", result.skipped},
-          {"failed", failed}};
+          {"busy", result.busy},
+          {"failed", to_json(result.failures)}};
 }
 
 }  // namespace attn::app

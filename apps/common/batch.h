@@ -20,8 +20,9 @@ struct BatchItem {
 };
 
 struct Batch {
-  std::string noun = "slide";    ///< what an item is
-  std::filesystem::path folder;  ///< where failures.csv goes; made if absent
+  std::string noun = "slide";         ///< what an item is
+  std::filesystem::path folder;       ///< where the list of failures goes; made if absent
+  std::string failures = "failures";  ///< its name, less .csv
   std::vector<BatchItem> items;
   /// Whether item i's output is whole and was made from the same input with the same parameters.
   /// Exceptions count as "no".
@@ -34,7 +35,7 @@ struct Batch {
 struct BatchResult {
   int64_t done = 0;     ///< made now
   int64_t skipped = 0;  ///< were finished
-  int64_t busy = 0;     ///< in the hands of another process now
+  int64_t busy = 0;     ///< in the hands of another process now, so not known to be good
   int64_t total = 0;    ///< of this shard
   struct Failure {
     std::string item, reason;
@@ -42,18 +43,30 @@ struct BatchResult {
   std::vector<Failure> failures;
   std::vector<bool> good;  ///< per item of Batch::items: its output is there and current
 
-  int exit_code() const { return failures.empty() ? kDone : kFailed; }
+  int exit_code() const { return failures.empty() && busy == 0 ? kDone : kFailed; }
 };
 
 /// Runs the batch with --overwrite, --shard and --dry-run of `context`. Each item is locked while
 /// in work, so that several processes may share one folder. Failures are written to
 /// FOLDER/failures.csv (item, reason), or with --shard to FOLDER/failures.I-of-N.csv; without
-/// failures that file is removed. Logs a summary line. Throws attn::Interrupted after the failures
-/// so far are written; attn::Error when two items have the same output or the folder cannot be
-/// written.
+/// failures that file is removed. An older output of an item that failed is set aside
+/// (`set_aside_path`), so that no later step takes it for the item's. Logs a summary line. Throws
+/// attn::Interrupted after the failures so far are written; attn::Error when two items have the
+/// same output, the folder cannot be written, or a file of the list's name holds something else.
 BatchResult run_batch(const Batch& batch, const Context& context);
 
-/// {"done":, "skipped":, "failed": [{"item":, "reason":}], "total":} for --json.
+/// OUTPUT.stale: where the older output of a failed item is, until the item succeeds.
+std::filesystem::path set_aside_path(const std::filesystem::path& output);
+/// Moves `output` there; a warning when that cannot be done.
+void set_aside(const std::filesystem::path& output);
+
+/// Writes item,reason rows, or removes such a list when there are none. Throws attn::Error rather
+/// than touch a file at `path` that is not such a list.
+void write_failures(const std::filesystem::path& path,
+                    const std::vector<BatchResult::Failure>& failures);
+
+/// {"done":, "skipped":, "busy":, "failed": [{"item":, "reason":}], "total":} for --json.
 nlohmann::json to_json(const BatchResult& result);
+nlohmann::json to_json(const std::vector<BatchResult::Failure>& failures);
 
 }  // namespace attn::app

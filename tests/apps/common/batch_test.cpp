@@ -75,6 +75,27 @@ TEST_F(BatchTest, ABadItemIsListedAndTheOthersGoOn) {
   EXPECT_FALSE(std::filesystem::exists(scratch_ / "out/failures.csv"));
 }
 
+TEST_F(BatchTest, AnOlderOutputOfAFailedItemIsSetAside) {
+  run();
+  parameter_ = "2";
+  bad_ = {"b"};
+  run();
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "out/b.txt"));
+  EXPECT_EQ(Scratch::read(scratch_ / "out/b.txt.stale"), "1");
+  bad_.clear();
+  EXPECT_EQ(run().done, 1);
+  EXPECT_EQ(Scratch::read(scratch_ / "out/b.txt"), "2");
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "out/b.txt.stale"));
+}
+
+TEST_F(BatchTest, AListThatIsNotOursIsLeftAlone) {
+  std::filesystem::create_directories(scratch_ / "out");
+  scratch_.write("out/failures.csv", "machine,date\nscanner 3,2024-01-02\n");
+  EXPECT_THROW(run(), Error);
+  EXPECT_EQ(Scratch::read(scratch_ / "out/failures.csv"), "machine,date\nscanner 3,2024-01-02\n");
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "out/a.txt"));
+}
+
 TEST_F(BatchTest, ShardsShareTheItems) {
   std::set<std::string> all;
   for (const int64_t index : {1, 2}) {
@@ -108,6 +129,8 @@ TEST_F(BatchTest, AnItemInOtherHandsIsPassedOver) {
   const auto result = run();
   EXPECT_EQ(result.busy, 1);
   EXPECT_EQ(result.done, 4);
+  EXPECT_EQ(result.exit_code(), kFailed) << "what another process has is not known to be done";
+  EXPECT_EQ(to_json(result).at("busy"), 1);
 }
 
 TEST_F(BatchTest, TwoItemsWithOneOutputAreRefused) {
