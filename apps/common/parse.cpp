@@ -44,6 +44,21 @@ std::vector<std::string> long_names(const OptionTable& table) {
   return names;
 }
 
+// CLI11 takes "[a,b]" for a list of two values; a file may have such a name.
+constexpr char kGuard = '\x01';
+
+std::string guarded(const std::string& arg) {
+  const size_t value =
+      arg.starts_with("--") && arg.find('=') != std::string::npos ? arg.find('=') + 1 : 0;
+  std::string out = arg;
+  if (arg.size() > value && arg[value] == '[' && arg.back() == ']') out.insert(value, 1, kGuard);
+  return out;
+}
+
+std::string unguarded(const std::string& text) {
+  return text.starts_with(kGuard) ? text.substr(1) : text;
+}
+
 [[noreturn]] void refuse_extra(const std::string& extra, const OptionTable& table) {
   if (extra.starts_with("--") && extra.size() > 2) {
     const std::string word = extra.substr(0, extra.find('='));
@@ -78,7 +93,9 @@ void parse_arguments(OptionTable& table, const std::vector<std::string>& args) {
     all.back().cli = add_to(app, option);
   }
   try {
-    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 reads from the back
+    std::vector<std::string> words;
+    for (const auto& arg : args) words.push_back(guarded(arg));
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 reads from the back
   } catch (const CLI::ArgumentMismatch&) {
     for (const auto& one : all)
       if (!args.empty() && (args.back() == "--" + one.option->name))
@@ -89,13 +106,16 @@ void parse_arguments(OptionTable& table, const std::vector<std::string>& args) {
   }
   for (auto& one : all) {
     if (one.cli->count() == 0) continue;
-    one.texts = one.cli->results();
+    for (const auto& text : one.cli->results()) one.texts.push_back(unguarded(text));
     if (!one.option->is_list())
       one.texts.erase(one.texts.begin(), one.texts.end() - 1);  // the last one given counts
     refuse_option_as_value(one, table);
   }
-  const auto extras = app.remaining();
-  if (!extras.empty()) refuse_extra(extras.front(), table);
+  auto extras = app.remaining();
+  const auto mark =
+      std::find(extras.begin(), extras.end(), "--");  // what follows it are no options
+  if (mark != extras.end()) extras.erase(mark);
+  if (!extras.empty()) refuse_extra(unguarded(extras.front()), table);
   for (auto& one : all)
     if (one.cli->count() > 0) assign(*one.option, one.texts, Source::flag, one.option->spelling());
 }
