@@ -53,13 +53,19 @@ std::vector<pathology::Outline> outlines_of(const pathology::TissueMask& mask) {
   return outlines;
 }
 
-// What determines a slide's tissue: the tiles' configuration without the tiles.
+// What determines a slide's tissue. Its resolution may be unknown; it only gives the area.
 nlohmann::json config_of(const pathology::Slide& slide, const pathology::TissueOptions& tissue) {
-  auto config = pathology::tiles_config(slide, tissue, {});
-  config["kind"] = "tissue";
-  config.erase("tile");
-  config["slide"].erase("path");
-  return config;
+  return {{"format_version", 1},
+          {"kind", "tissue"},
+          {"slide",
+           {{"id", slide.id()},
+            {"name", slide.file().name},
+            {"bytes", slide.file().bytes},
+            {"mtime_ns", slide.file().mtime_ns},
+            {"width", slide.width()},
+            {"height", slide.height()}}},
+          {"mpp", slide.mpp() ? nlohmann::json(*slide.mpp()) : nlohmann::json()},
+          {"tissue", pathology::to_json(tissue)}};
 }
 
 int run(const TissueVerbArgs& args, const Context& context) {
@@ -74,6 +80,7 @@ int run(const TissueVerbArgs& args, const Context& context) {
   };
   batch.work = [&](size_t i) {
     const auto slide = args.slides.open(slides[i]);
+    const auto config = config_of(slide, tissue);
     const auto mask = pathology::find_tissue(slide, tissue, context.hooks, context.common.threads);
     for (const char* folder : {"previews", "outlines"}) io::make_directories(args.out / folder);
     pathology::write_picture(args.out / "previews" / (slide.id() + ".jpg"),
@@ -84,7 +91,7 @@ int run(const TissueVerbArgs& args, const Context& context) {
                          {"saturation_threshold", mask.threshold},
                          {"level", mask.level},
                          {"unreadable_blocks", mask.unreadable_blocks},
-                         {"attn_config", config_of(slide, tissue)}};
+                         {"attn_config", config}};
     if (slide.mpp()) facts["area_mm2"] = mask.area_mm2(*slide.mpp());
     if (mask.pieces.empty()) context.hooks.warning(slide.id() + ": no tissue found");
     io::write_json(batch.items[i].output, facts);
