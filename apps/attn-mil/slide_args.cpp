@@ -56,7 +56,10 @@ pathology::TissueOptions TissueArgs::options() const {
   if (median) out.median = static_cast<int>(*median);
   if (close) out.close = static_cast<int>(*close);
   if (max_holes) out.max_holes = static_cast<int>(*max_holes);
-  if (min_area) out.min_area = *min_area;
+  if (min_area) {
+    out.min_area = *min_area;
+    out.small_slide_share = 1;  // what was asked for is not lowered on small slides
+  }
   if (min_hole_area) out.min_hole_area = *min_hole_area;
   out.otsu = otsu;
   out.remove_pen = remove_pen;
@@ -75,24 +78,26 @@ void declare_tissue(TissueArgs& args, OptionTable& table) {
   table.add({.name = "saturation",
              .target = &args.saturation,
              .help = "threshold of the HSV saturation",
-             .unit = "0..255",
+             .unit = "0..254",
              .min = 0,
-             .max = 255});
+             .max = 254});
   table.add({.name = "median",
              .target = &args.median,
              .help = "side of the median filter, odd",
              .unit = "px",
              .min = 1,
-             .max = 99});
+             .max = 255});
   table.add({.name = "close",
              .target = &args.close,
              .help = "side of the closing kernel; 0: off",
              .unit = "px",
              .min = 0,
-             .max = 999});
+             .max = 1000});
   table.add({.name = "min-area",
              .target = &args.min_area,
-             .help = "smallest piece of tissue kept",
+             .help =
+                 "smallest piece of tissue kept; if not given, the default preset lowers its areas "
+                 "to suit small slides",
              .unit = "A",
              .min = 0});
   table.add({.name = "min-hole-area",
@@ -110,7 +115,8 @@ void declare_tissue(TissueArgs& args, OptionTable& table) {
              .target = &args.downsample,
              .help = "the mask is made at the level nearest to this (64 by preset)",
              .unit = "X",
-             .min = 1});
+             .min = 1,
+             .max = 10000});
   table.add({.name = "remove-pen",
              .target = &args.remove_pen,
              .help = "take pen marks (green, blue, red, black ink) out of the tissue"});
@@ -136,7 +142,7 @@ void declare_tiles(TileArgs& args, OptionTable& table) {
              .help = "side of a tile",
              .unit = "px",
              .min = 8,
-             .max = 8192});
+             .max = 4096});
   table.add({.name = "overlap",
              .target = &args.tile.overlap,
              .help = "shared by neighbouring tiles",
@@ -158,7 +164,8 @@ void declare_tiles(TileArgs& args, OptionTable& table) {
              .target = &args.tile.max_upsampling,
              .help = "how much finer than level 0 --mpp may be",
              .unit = "X",
-             .min = 1});
+             .min = 1,
+             .max = 16});
 }
 
 }  // namespace attn::app
