@@ -14,46 +14,7 @@ struct SimulateArgs {
   pathology::SimulateOptions options;
 };
 
-void declare(SimulateArgs& args, OptionTable& table) {
-  auto& o = args.options;
-  table.add({.name = "out",
-             .target = &args.out,
-             .help = "folder for slides/, labels.csv and truth/",
-             .unit = "DIR",
-             .required = true});
-  table.group("Slides");
-  table.add({.name = "slides",
-             .target = &o.slides,
-             .help = "how many",
-             .unit = "N",
-             .min = 1,
-             .max = 100000});
-  table.add({.name = "width",
-             .target = &o.width_px,
-             .help = "width of level 0",
-             .unit = "px",
-             .min = 512});
-  table.add({.name = "height",
-             .target = &o.height_px,
-             .help = "height of level 0",
-             .unit = "px",
-             .min = 512});
-  table.add({.name = "mpp",
-             .target = &o.mpp,
-             .help = "resolution of level 0",
-             .unit = "um/px",
-             .min = 0.05,
-             .max = 20});
-  table.add({.name = "jpeg-quality",
-             .target = &o.jpeg_quality,
-             .help = "of the tiles in the TIFF",
-             .unit = "30..100",
-             .min = 30,
-             .max = 100});
-  table.add({.name = "overwrite",
-             .target = &o.overwrite,
-             .help = "draw again what is finished",
-             .control = true});
+void declare_disease(pathology::SimulateOptions& o, OptionTable& table) {
   table.group("Disease");
   table.add({.name = "classes",
              .target = &o.classes,
@@ -71,24 +32,29 @@ void declare(SimulateArgs& args, OptionTable& table) {
              .target = &o.foci,
              .help = "foci in a positive slide",
              .unit = "N",
-             .min = 1});
+             .min = 1,
+             .max = 200});
   table.add({.name = "focus-diameter",
              .target = &o.focus_diameter_um,
              .help = "of one focus",
              .unit = "um",
-             .min = 1});
+             .min = 20,
+             .max = 5000});
   table.add({.name = "focus-fraction",
              .target = &o.focus_fraction,
              .help = "area of the foci in the tissue; above 0 it replaces --focus-diameter",
-             .unit = "0..1",
+             .unit = "0..0.5",
              .min = 0,
-             .max = 1});
+             .max = 0.5});
   table.add({.name = "second-slide-fraction",
              .target = &o.second_slide_fraction,
              .help = "share of patients with two slides",
              .unit = "0..1",
              .min = 0,
              .max = 1});
+}
+
+void declare_nuisances(pathology::SimulateOptions& o, OptionTable& table) {
   table.group("Nuisances");
   table.add({.name = "stain-variation",
              .target = &o.stain_variation,
@@ -114,6 +80,52 @@ void declare(SimulateArgs& args, OptionTable& table) {
              .unit = "0..1",
              .min = 0,
              .max = 1});
+}
+
+void declare(SimulateArgs& args, OptionTable& table) {
+  auto& o = args.options;
+  table.add({.name = "out",
+             .target = &args.out,
+             .help = "folder for slides/, labels.csv and truth/",
+             .unit = "DIR",
+             .required = true});
+  table.group("Slides");
+  table.add({.name = "slides",
+             .target = &o.slides,
+             .help = "how many",
+             .unit = "N",
+             .min = 1,
+             .max = 100000});
+  table.add({.name = "width",
+             .target = &o.width_px,
+             .help = "width of level 0",
+             .unit = "px",
+             .min = 512,
+             .max = 100000});
+  table.add({.name = "height",
+             .target = &o.height_px,
+             .help = "height of level 0",
+             .unit = "px",
+             .min = 512,
+             .max = 100000});
+  table.add({.name = "mpp",
+             .target = &o.mpp,
+             .help = "resolution of level 0",
+             .unit = "um/px",
+             .min = 0.2,
+             .max = 2});
+  table.add({.name = "jpeg-quality",
+             .target = &o.jpeg_quality,
+             .help = "of the tiles in the TIFF",
+             .unit = "30..100",
+             .min = 30,
+             .max = 100});
+  table.add({.name = "overwrite",
+             .target = &o.overwrite,
+             .help = "draw again what is finished",
+             .control = true});
+  declare_disease(o, table);
+  declare_nuisances(o, table);
 }
 
 int run(const SimulateArgs& args, const Context& context) {
