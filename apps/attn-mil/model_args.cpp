@@ -51,43 +51,10 @@ pathology::MilConfig ModelArgs::resolve(int64_t seed) const {
   return out;
 }
 
-void declare_model(ModelArgs& args, OptionTable& table) {
+namespace {
+
+void declare_training(ModelArgs& args, OptionTable& table) {
   auto& o = args.config.optimisation;
-  table.group("Model");
-  table.add({.name = "model",
-             .target = &args.model,
-             .help = "pooling of the tiles: mean, max, gated attention or plain attention",
-             .choices = {"mean", "max", "abmil", "abmil-plain"}});
-  table.add({.name = "aem",
-             .target = &args.aem,
-             .help = "weight of the attention entropy term; 0: without",
-             .unit = "W",
-             .min = 0});
-  table.add({.name = "aem-schedule",
-             .target = &args.aem_schedule,
-             .help = "of that weight over the training",
-             .choices = {"constant", "cosine", "linear"}});
-  table.add({.name = "hidden",
-             .target = &args.config.model.hidden,
-             .help = "width of the tile embedding",
-             .unit = "N",
-             .min = 1,
-             .max = 65536});
-  table.add({.name = "attention",
-             .target = &args.config.model.attention,
-             .help = "width of the attention network",
-             .unit = "N",
-             .min = 1,
-             .max = 65536});
-  table.add({.name = "dropout",
-             .target = &args.config.model.dropout,
-             .help = "of the embedding, in training",
-             .unit = "0..1",
-             .min = 0,
-             .max = 0.99});
-  table.add({.name = "standardise",
-             .target = &args.config.standardise,
-             .help = "scale features by mean and sd of the training bags"});
   table.group("Training");
   table.add({.name = "epochs",
              .target = &o.epochs,
@@ -139,23 +106,80 @@ void declare_model(ModelArgs& args, OptionTable& table) {
              .min = 0});
 }
 
+}  // namespace
+
+void declare_model(ModelArgs& args, OptionTable& table) {
+  table.group("Model");
+  table.add({.name = "model",
+             .target = &args.model,
+             .help = "pooling of the tiles: mean, max, gated attention or plain attention",
+             .choices = {"mean", "max", "abmil", "abmil-plain"}});
+  table.add({.name = "aem",
+             .target = &args.aem,
+             .help = "weight of the attention entropy term; 0: without",
+             .unit = "W",
+             .min = 0});
+  table.add({.name = "aem-schedule",
+             .target = &args.aem_schedule,
+             .help = "of that weight over the training",
+             .choices = {"constant", "cosine", "linear"}});
+  table.add({.name = "hidden",
+             .target = &args.config.model.hidden,
+             .help = "width of the tile embedding",
+             .unit = "N",
+             .min = 1,
+             .max = 65536});
+  table.add({.name = "attention",
+             .target = &args.config.model.attention,
+             .help = "width of the attention network",
+             .unit = "N",
+             .min = 1,
+             .max = 65536});
+  table.add({.name = "dropout",
+             .target = &args.config.model.dropout,
+             .help = "of the embedding, in training",
+             .unit = "0..1",
+             .min = 0,
+             .max = 0.99});
+  table.add({.name = "standardise",
+             .target = &args.config.standardise,
+             .help = "scale features by mean and sd of the training bags"});
+  table.add({.name = "clip",
+             .target = &args.config.clip,
+             .help = "scaled features stay within +/- this; 0: unlimited",
+             .unit = "sd",
+             .min = 0});
+  declare_training(args, table);
+}
+
 std::string metric_text(const nlohmann::json& value) {
   return value.is_number() ? fmt::format("{:.3f}", value.get<double>()) : "-";
 }
+
+namespace {
+
+// Characters, not bytes: "±" is two bytes of UTF-8.
+size_t width_of(const std::string& text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+}  // namespace
 
 std::string text_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
   for (const auto& row : rows)
     for (size_t i = 0; i < row.size(); ++i) {
       if (widths.size() <= i) widths.push_back(0);
-      widths[i] = std::max(widths[i], row[i].size());
+      widths[i] = std::max(widths[i], width_of(row[i]));
     }
   std::string out;
   for (const auto& row : rows) {
     std::string line;
-    for (size_t i = 0; i < row.size(); ++i)
-      line += i == 0 ? fmt::format("{:<{}}", row[i], widths[i])
-                     : fmt::format("  {:>{}}", row[i], widths[i]);
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - width_of(row[i]), ' ');
+      line += i == 0 ? row[i] + space : "  " + space + row[i];
+    }
     out += line + "\n";
   }
   return out;
