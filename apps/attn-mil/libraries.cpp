@@ -26,7 +26,7 @@ std::vector<std::pair<std::string, std::string>> library_versions() {
 
 void start_libraries(int threads) {
   at::set_num_threads(threads);
-  cv::setNumThreads(threads);
+  cv::setNumThreads(1);  // the rooms share out their work themselves
 }
 
 }  // namespace attn::app
