@@ -37,9 +37,9 @@ void declare(FeaturesArgs& args, OptionTable& table) {
 }
 
 int run(const FeaturesArgs& args, const Context& context) {
-  const auto result =
-      features_stage(pathology::find_tile_files(args.tiles), args.encoder,
-                     args.slides.value_or(std::filesystem::path()), args.out, context);
+  const auto result = features_stage(
+      {pathology::find_tile_files(args.tiles), {}, args.slides.value_or(std::filesystem::path())},
+      args.encoder, args.out, context);
   if (context.common.json) print_json(to_json(result));
   return result.exit_code();
 }

@@ -2,12 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "apps/attn-mil/localise.h"
+#include "apps/attn-mil/model_args.h"
 #include "apps/attn-mil/reports.h"
 #include "apps/attn-mil/stages.h"
 #include "apps/attn-mil/verbs.h"
 #include "attn/error.h"
+#include "libattn/io/atomic_file.h"
 #include "pathology/chain/attention_map.h"
 #include "pathology/mil/mil_run.h"
 
@@ -19,7 +24,7 @@ namespace fs = std::filesystem;
 struct HeatmapArgs {
   SlideArgs slides;
   fs::path run, out;
-  std::optional<fs::path> features;
+  std::optional<fs::path> features, truth;
   pathology::HeatmapOptions heatmap;
   pathology::TopTilesOptions top;
 };
@@ -51,13 +56,14 @@ void declare(HeatmapArgs& args, OptionTable& table) {
              .target = &args.features,
              .help = "keep the slides' features here, and take from here what is finished",
              .unit = "DIR"});
+  declare_truth(args.truth, table);
   table.group("Picture");
   table.add({.name = "max-side",
              .target = &args.heatmap.max_side,
              .help = "longest side of the picture",
              .unit = "px",
              .min = 64,
-             .max = 30000});
+             .max = 20000});
   table.add({.name = "alpha",
              .target = &args.heatmap.alpha,
              .help = "weight of the colour over the slide",
@@ -79,24 +85,65 @@ void declare(HeatmapArgs& args, OptionTable& table) {
              .max = 1000});
 }
 
+// Whether --out is one picture rather than a folder. Throws UsageError for a picture that is not
+// PNG.
+bool names_picture(const fs::path& out) {
+  std::string extension = out.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (extension == ".png") return true;
+  for (const char* other : {".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".svg",
+                            ".pdf", ".json", ".geojson"})
+    if (extension == other)
+      throw UsageError(
+          fmt::format("--out {}: heat maps are written as PNG; give FILE.png, or a "
+                      "folder",
+                      out.string()));
+  return false;
+}
+
+void tell(const HeatmapArgs& args, const HeatmapOutcome& outcome, const Context& context) {
+  const bool drawn = !outcome.facts.empty();
+  if (context.common.json) {
+    auto document = to_json(outcome.batch);
+    if (args.truth) {
+      document["localisation"] = nlohmann::json::object();
+      for (const auto& facts : outcome.facts)
+        document["localisation"][facts.at("slide").get<std::string>()] = facts.at("localisation");
+    }
+    print_json(document);
+    return;
+  }
+  if (args.truth && drawn) print(text_table(localisation_rows(outcome.facts)));
+  if (drawn && names_picture(args.out)) print(args.out.string() + "\n");
+}
+
 int run(const HeatmapArgs& args, const Context& context) {
+  const bool one_file = names_picture(args.out);
   const auto model_file = pathology::model_path(args.run);
   const auto model = pathology::load_mil_model(model_file);
   const auto slides = args.slides.find();
-  const bool one_file = args.out.extension() == ".png";
   if (one_file && slides.size() != 1)
     throw UsageError(fmt::format("--out {} is one picture, but there are {} slides; give a folder",
                                  args.out.string(), slides.size()));
-  const HeatmapInputs inputs{args.slides, slides,       args.features.value_or(fs::path()),
-                             args.out,    args.heatmap, args.top};
+  if (args.truth && slides.size() != 1 && !fs::is_directory(*args.truth))
+    throw UsageError(fmt::format("--truth {} is one file, but there are {} slides; give a folder",
+                                 args.truth->string(), slides.size()));
+  if (one_file && !context.common.dry_run && args.out.has_parent_path())
+    io::make_directories(args.out.parent_path());
+  const HeatmapInputs inputs{.args = args.slides,
+                             .slides = slides,
+                             .features = args.features.value_or(fs::path()),
+                             .out = args.out,
+                             .one_file = one_file,
+                             .truth = args.truth,
+                             .heatmap = args.heatmap,
+                             .top = args.top};
   const auto outcome = heatmap_stage(model, model_file, inputs, context);
   if (context.common.attention_report && !context.common.dry_run)
     write_attention_report(*context.common.attention_report, model_file.string(),
-                           outcome.entropies);
-  if (context.common.json)
-    print_json(to_json(outcome.batch));
-  else if (one_file && !context.common.dry_run)
-    print(args.out.string() + "\n");
+                           entropies_of(outcome.facts));
+  tell(args, outcome, context);
   return outcome.batch.exit_code();
 }
 

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/attn-mil/localise.h"
 #include "apps/attn-mil/stages.h"
 #include "attn/error.h"
 #include "libattn/io/atomic_file.h"
@@ -64,6 +65,7 @@ PredictOutcome predict_stage(const MilModelFile& model, const fs::path& model_fi
   outcome.set.classes = model.classes;
   Batch batch{.noun = "item",
               .folder = inputs.folder.empty() ? "." : inputs.folder,
+              .failures = inputs.failures,
               .items = {},
               .current = {},
               .work = {}};
@@ -105,11 +107,15 @@ PredictOutcome predict_stage(const MilModelFile& model, const fs::path& model_fi
 HeatmapOutcome heatmap_stage(const MilModelFile& model, const fs::path& model_file,
                              const HeatmapInputs& inputs, const Context& context) {
   HeatmapOutcome outcome;
+  std::vector<nlohmann::json> facts(inputs.slides.size());
   const auto pipeline = pathology::pipeline_from(model.preprocessing, model_file.string());
-  const bool one_file = inputs.out.extension() == ".png";
+  const bool one_file = inputs.one_file;
   const std::string model_digest = io::file_digest(model_file);
   const auto overlay = [&](size_t i) {
     return one_file ? inputs.out : inputs.out / (inputs.slides[i].id + ".png");
+  };
+  const auto truth_of = [&](const std::string& id) {
+    return inputs.truth ? truth_file(*inputs.truth, id) : fs::path();
   };
   const auto config_of = [&](const Slide& slide) {
     auto config = features_config_of(slide, pipeline);
@@ -117,6 +123,7 @@ HeatmapOutcome heatmap_stage(const MilModelFile& model, const fs::path& model_fi
     const auto& h = inputs.heatmap;
     config["picture"] = {{"max_side", h.max_side}, {"alpha", h.alpha},   {"color_map", h.color_map},
                          {"blur", h.blur},         {"legend", h.legend}, {"top", inputs.top.count}};
+    if (inputs.truth) config["truth"] = io::file_digest(truth_of(slide.id()));
     return config;
   };
   Batch batch{.folder = inputs.out, .items = {}, .current = {}, .work = {}};
@@ -125,35 +132,48 @@ HeatmapOutcome heatmap_stage(const MilModelFile& model, const fs::path& model_fi
   batch.current = [&](size_t i) {
     const auto files = pathology::attention_files(overlay(i));
     const auto before = io::read_json(batch.items[i].output);
-    return fs::exists(files.overlay) && fs::exists(files.top_tiles) && fs::exists(files.geojson) &&
-           before.at("attn_config") == config_of(inputs.args.open(inputs.slides[i]));
+    const bool whole = fs::exists(files.overlay) && fs::exists(files.top_tiles) &&
+                       fs::exists(files.geojson) &&
+                       before.at("attn_config") == config_of(inputs.args.open(inputs.slides[i]));
+    if (whole) facts[i] = before;
+    return whole;
   };
   batch.work = [&](size_t i) {
     Slide slide = inputs.args.open(inputs.slides[i]);
+    const auto config = config_of(slide);
     const auto features = features_of(slide, pipeline, inputs.features, context);
     const auto attention = pathology::slide_attention(model, features, slide.path().string());
     pathology::write_attention(slide, attention.tiles, inputs.heatmap, inputs.top,
                                pathology::attention_files(overlay(i)), context.hooks);
     const auto& p = attention.prediction;
-    outcome.entropies.push_back({slide.id(), p.instances, p.entropy, p.normalised_entropy});
-    if (one_file) return;
     auto probability = nlohmann::json::object();
     for (size_t c = 0; c < model.classes.size(); ++c)
       probability[model.classes[c]] = p.probability[c];
-    io::write_json(batch.items[i].output,
-                   {{"slide", slide.id()},
-                    {"predicted", model.classes[static_cast<size_t>(p.predicted)]},
-                    {"probability", probability},
-                    {"tiles", p.instances},
-                    {"attention_entropy", p.entropy},
-                    {"attention_entropy_normalised", p.normalised_entropy},
-                    {"attn_config", config_of(slide)}});
+    facts[i] = {{"slide", slide.id()},
+                {"predicted", model.classes[static_cast<size_t>(p.predicted)]},
+                {"probability", probability},
+                {"tiles", p.instances},
+                {"attention_entropy", p.entropy},
+                {"attention_entropy_normalised", p.normalised_entropy},
+                {"attn_config", config}};
+    if (inputs.truth)
+      facts[i]["localisation"] = localise(attention.tiles, truth_of(slide.id()), model.classes);
+    if (!one_file) io::write_json(batch.items[i].output, facts[i]);
   };
   if (one_file && !context.common.dry_run)
     batch.work(0);  // its failure is the verb's
   else
     outcome.batch = run_batch(batch, context);
+  for (size_t i = 0; i < facts.size(); ++i)
+    if (!facts[i].is_null() && (one_file || outcome.batch.good[i]))
+      outcome.facts.push_back(std::move(facts[i]));
   return outcome;
+}
+
+const nlohmann::json& facts_of(const HeatmapOutcome& outcome, const std::string& slide) {
+  for (const auto& facts : outcome.facts)
+    if (facts.at("slide") == slide) return facts;
+  throw Error("slide " + slide + " has no heat map");
 }
 
 }  // namespace attn::app

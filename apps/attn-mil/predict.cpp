@@ -30,7 +30,9 @@ void declare(PredictArgs& args, OptionTable& table) {
              .required = true});
   table.add({.name = "out",
              .target = &args.out,
-             .help = "the predictions; failures.csv goes beside it",
+             .help =
+                 "the predictions; failures go beside it to FILE.failures.csv; with --shard I/N "
+                 "both are FILE.I-of-N",
              .unit = "FILE.csv",
              .required = true});
   table.add({.name = "features",
@@ -54,11 +56,17 @@ nlohmann::json json_of(const pathology::BagSet& set, const std::vector<std::stri
 int run(const PredictArgs& args, const Context& context) {
   const auto model_file = pathology::model_path(args.run);
   const auto model = pathology::load_mil_model(model_file);
+  const auto& shard = context.common.shard;
+  const fs::path out = shard.count == 1
+                           ? args.out
+                           : args.out.parent_path() /
+                                 fmt::format("{}.{}-of-{}{}", args.out.stem().string(), shard.index,
+                                             shard.count, args.out.extension().string());
   const PredictInputs inputs{args.slides, args.features.value_or(fs::path()),
-                             args.out.parent_path()};
+                             args.out.parent_path(), args.out.stem().string() + ".failures"};
   const auto outcome = predict_stage(model, model_file, inputs, context);
   if (context.common.dry_run) return kDone;
-  pathology::write_predictions(args.out, outcome.set, model.classes, outcome.predictions);
+  pathology::write_predictions(out, outcome.set, model.classes, outcome.predictions);
   if (context.common.attention_report)
     write_attention_report(*context.common.attention_report, model_file.string(),
                            entropies_of(outcome.set, outcome.predictions));
@@ -69,7 +77,7 @@ int run(const PredictArgs& args, const Context& context) {
       document["predictions"].push_back(json_of(outcome.set, model.classes, p));
     print_json(document);
   } else {
-    print(fmt::format("{} predictions: {}\n", outcome.predictions.size(), args.out.string()));
+    print(fmt::format("{} predictions: {}\n", outcome.predictions.size(), out.string()));
   }
   return outcome.batch.exit_code();
 }

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
-#include <numeric>
+#include <opencv2/core/mat.hpp>
+#include <opencv2/imgcodecs.hpp>
 
 #include "apps/attn-mil/model_args.h"
 #include "apps/common/svg.h"
+#include "attn/error.h"
+#include "libattn/io/table.h"
 
 namespace attn::app {
 namespace {
@@ -28,6 +32,16 @@ ChartOptions chart_options(const std::string& title, const std::string& x_label 
 std::string mean_sd_text(const attn::train::MeanSd& value) {
   if (!std::isfinite(value.sd)) return format_number(value.mean);
   return fmt::format("{} ± {}", format_number(value.mean), format_number(value.sd, 2));
+}
+
+// A picture file as JPEG, a tenth of its PNG: the page holds many.
+std::string jpeg_of(const std::filesystem::path& file) {
+  const cv::Mat picture = cv::imread(file.string());
+  if (picture.empty())
+    throw Error(file.string() + " cannot be read as a picture; delete it and run again");
+  std::vector<uchar> bytes;
+  cv::imencode(".jpg", picture, bytes, {cv::IMWRITE_JPEG_QUALITY, 88});
+  return {bytes.begin(), bytes.end()};
 }
 
 // ROC of one class against the rest; ties in score make one step.
@@ -256,8 +270,8 @@ Report chain_report(const std::vector<CvEntry>& cv, const pathology::TrainRunRes
         "map, the tiles of highest attention.");
     for (const auto& one : pictures) {
       report.heading(one.slide, 3).paragraph(one.caption);
-      report.picture_file(one.overlay, "attention over " + one.slide)
-          .picture_file(one.top_tiles, "tiles of highest attention");
+      report.picture(jpeg_of(one.overlay), "attention over " + one.slide)
+          .picture(jpeg_of(one.top_tiles), "tiles of highest attention");
     }
   }
   ReportSection table;
@@ -279,6 +293,31 @@ std::vector<BagEntropy> entropies_of(const BagSet& set,
   for (const auto& p : predictions)
     out.push_back(
         {set.bags[static_cast<size_t>(p.bag)].id, p.instances, p.entropy, p.normalised_entropy});
+  return out;
+}
+
+std::vector<BagEntropy> entropies_of(const std::vector<nlohmann::json>& facts) {
+  const auto number = [](const nlohmann::json& value) {
+    return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+  };
+  std::vector<BagEntropy> out;
+  for (const auto& one : facts)
+    out.push_back({one.at("slide").get<std::string>(), one.at("tiles").get<int64_t>(),
+                   number(one.at("attention_entropy")),
+                   number(one.at("attention_entropy_normalised"))});
+  return out;
+}
+
+std::vector<BagEntropy> read_entropies(const std::filesystem::path& predictions) {
+  const auto table = io::Table::read(predictions);
+  const auto bags = table.strings("bag");
+  const auto instances = table.integers("instances");
+  const io::NumberRule gaps{.allow_missing = true};  // undefined entropies are empty fields
+  const auto entropy = table.doubles("attention_entropy", gaps);
+  const auto normalised = table.doubles("attention_entropy_normalised", gaps);
+  std::vector<BagEntropy> out;
+  for (size_t i = 0; i < bags.size(); ++i)
+    out.push_back({bags[i], instances[i], entropy[i], normalised[i]});
   return out;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +19,7 @@ struct SlidePictures {
   std::string slide;
   std::string caption;
   std::filesystem::path overlay, top_tiles;
+  nlohmann::json localisation = {};  ///< as localise() gives it; null: not compared
 };
 
 /// One cross-validation, by the weight of the entropy term.
@@ -46,6 +47,10 @@ struct BagEntropy {
 };
 std::vector<BagEntropy> entropies_of(const pathology::BagSet& set,
                                      const std::vector<pathology::BagPrediction>& predictions);
+/// The same from what ID.json holds beside a heat map.
+std::vector<BagEntropy> entropies_of(const std::vector<nlohmann::json>& facts);
+/// The same from a predictions.csv.
+std::vector<BagEntropy> read_entropies(const std::filesystem::path& predictions);
 void write_attention_report(const std::filesystem::path& path, const std::string& model,
                             const std::vector<BagEntropy>& bags);
 

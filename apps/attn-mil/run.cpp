@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "apps/attn-mil/localise.h"
 #include "apps/attn-mil/model_args.h"
 #include "apps/attn-mil/reports.h"
 #include "apps/attn-mil/stages.h"
@@ -10,7 +11,6 @@
 #include "apps/common/console.h"
 #include "apps/common/run_directory.h"
 #include "attn/error.h"
-#include "libattn/io/csv.h"
 #include "libattn/io/json.h"
 #include "pathology/chain/bag_inputs.h"
 #include "pathology/chain/labels.h"
@@ -37,7 +37,40 @@ struct RunArgs {
   pathology::CrossValidationOptions cv;
   pathology::SplitOptions split;
   int64_t heatmaps = 6;
+  std::optional<fs::path> truth;
 };
+
+void declare_validation(RunArgs& args, OptionTable& table) {
+  table.group("Cross-validation and final model (by patient)");
+  table.add({.name = "compare-aem",
+             .target = &args.compare_aem,
+             .help = "cross-validate with --aem and with 0"});
+  table.add({.name = "folds",
+             .target = &args.cv.folds,
+             .help = "parts; each is tested by a model of the others",
+             .unit = "N",
+             .min = 2});
+  table.add({.name = "repeats",
+             .target = &args.cv.repeats,
+             .help = "times over, each cut anew",
+             .unit = "N",
+             .min = 1});
+  table.add({.name = "stratified",
+             .target = &args.cv.stratified,
+             .help = "the same mix of classes in every part"});
+  table.add({.name = "validation",
+             .target = &args.cv.validation,
+             .help = "share of training patients to choose the epoch by; 0: the last epoch",
+             .unit = "0..1",
+             .min = 0,
+             .max = 0.9});
+  table.add({.name = "test",
+             .target = &args.split.test,
+             .help = "share of patients the final model is tested on",
+             .unit = "0..1",
+             .min = 0,
+             .max = 0.9});
+}
 
 void declare(RunArgs& args, OptionTable& table) {
   args.model.aem = 0.1;
@@ -75,6 +108,7 @@ void declare(RunArgs& args, OptionTable& table) {
              .help = "slides drawn with heat map and top tiles, classes in turn",
              .unit = "N",
              .min = 0});
+  declare_truth(args.truth, table);
   declare_tiles(args.tile, table);
   table.add({.name = "encoder",
              .target = &args.encoder,
@@ -82,35 +116,7 @@ void declare(RunArgs& args, OptionTable& table) {
              .choices = pathology::encoder_names()});
   declare_tissue(args.tissue, table);
   declare_model(args.model, table);
-  table.group("Cross-validation and final model (by patient)");
-  table.add({.name = "compare-aem",
-             .target = &args.compare_aem,
-             .help = "cross-validate with --aem and with 0"});
-  table.add({.name = "folds",
-             .target = &args.cv.folds,
-             .help = "parts; each is tested by a model of the others",
-             .unit = "N",
-             .min = 2});
-  table.add({.name = "repeats",
-             .target = &args.cv.repeats,
-             .help = "times over, each cut anew",
-             .unit = "N",
-             .min = 1});
-  table.add({.name = "stratified",
-             .target = &args.cv.stratified,
-             .help = "the same mix of classes in every part"});
-  table.add({.name = "validation",
-             .target = &args.cv.validation,
-             .help = "share of training patients to choose the epoch by; 0: the last epoch",
-             .unit = "0..1",
-             .min = 0,
-             .max = 0.9});
-  table.add({.name = "test",
-             .target = &args.split.test,
-             .help = "share of patients the final model is tested on",
-             .unit = "0..1",
-             .min = 0,
-             .max = 0.9});
+  declare_validation(args, table);
 }
 
 // What the stages hand on.
@@ -118,13 +124,21 @@ struct Chain {
   const RunArgs& args;
   const Context& context;
   std::vector<pathology::SlideItem> slides;  // whose features stand
-  std::vector<std::pair<std::string, std::string>> failures;
+  std::vector<BatchResult::Failure> failures;
   pathology::BagSet set;
+
+  fs::path failures_csv() const { return args.out / "failures.csv"; }
+  int exit_code() const { return failures.empty() ? kDone : kFailed; }
 };
 
+// Notes the failures of a stage. A slide that another process has in work is neither failed nor
+// there: a model without it would be another model.
 void note_failures(Chain& chain, const BatchResult& result) {
-  for (const auto& failure : result.failures)
-    chain.failures.emplace_back(failure.item, failure.reason);
+  chain.failures.insert(chain.failures.end(), result.failures.begin(), result.failures.end());
+  if (result.busy > 0)
+    throw Error(
+        fmt::format("{} of {} slides are in work by another process; call again when it has ended",
+                    result.busy, result.total));
 }
 
 // Slides to features; keeps in chain.slides those that came through.
@@ -139,18 +153,28 @@ void make_features(Chain& chain, std::vector<pathology::SlideItem> slides) {
   std::vector<pathology::SlideItem> tiled;
   for (size_t i = 0; i < slides.size(); ++i) {
     if (!tiles.good[i]) continue;
-    tile_files.push_back(tiles_folder / "patches" / (slides[i].id + ".h5"));
+    const fs::path file = tiles_folder / "patches" / (slides[i].id + ".h5");
+    const auto cut = pathology::read_tiles(file);
+    if (cut.coords.empty()) {
+      chain.failures.push_back({slides[i].id, "no tiles: " + cut.reason});
+      continue;
+    }
+    tile_files.push_back(file);
     tiled.push_back(slides[i]);
   }
   if (tiled.empty())
     throw Error(fmt::format("none of the {} slides could be cut into tiles; see {}", slides.size(),
-                            (tiles_folder / "failures.csv").string()));
+                            chain.failures_csv().string()));
   log_info("features");
-  const auto features =
-      features_stage(tile_files, args.encoder, {}, args.out / "features", chain.context);
+  FeaturesInputs inputs{tile_files, {}, {}};
+  for (const auto& slide : tiled) inputs.slides.push_back(slide.path);
+  const auto features = features_stage(inputs, args.encoder, args.out / "features", chain.context);
   note_failures(chain, features);
   for (size_t i = 0; i < tiled.size(); ++i)
     if (features.good[i]) chain.slides.push_back(tiled[i]);
+  if (chain.slides.empty())
+    throw Error(fmt::format("none of the {} slides has features; see {}", slides.size(),
+                            chain.failures_csv().string()));
 }
 
 std::vector<CvEntry> cross_validate_all(const Chain& chain) {
@@ -191,7 +215,7 @@ pathology::TrainRunResult train_final(const Chain& chain) {
 }
 
 // Predictions of the final model for every slide, the unlabelled too.
-void predict_all(const Chain& chain, const pathology::TrainRunResult& run) {
+void predict_all(Chain& chain, const pathology::TrainRunResult& run) {
   pathology::BagSet set = chain.set;
   std::vector<pathology::BagPrediction> predictions = run.predictions;
   std::vector<std::string> part = run.part;
@@ -199,13 +223,20 @@ void predict_all(const Chain& chain, const pathology::TrainRunResult& run) {
   for (const auto& bag : set.bags) known[bag.id] = true;
   for (const auto& slide : chain.slides) {
     if (known.contains(slide.id)) continue;
-    auto one = pathology::read_one_bag({slide.id, chain.args.out / "features" / (slide.id + ".h5")},
-                                       chain.context.hooks);
-    auto prediction = pathology::predict_bag(run.model.fitted, one, 0);
-    prediction.bag = set.size();
-    set.bags.push_back(std::move(one.bags.front()));
-    predictions.push_back(std::move(prediction));
-    part.emplace_back("unlabelled");
+    try {
+      auto one = pathology::read_one_bag(
+          {slide.id, chain.args.out / "features" / (slide.id + ".h5")}, chain.context.hooks);
+      auto prediction = pathology::predict_bag(run.model.fitted, one, 0);
+      prediction.bag = set.size();
+      set.bags.push_back(std::move(one.bags.front()));
+      predictions.push_back(std::move(prediction));
+      part.emplace_back("unlabelled");
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      chain.failures.push_back({slide.id, sentence_of(error)});
+      log_warning(fmt::format("slide {} has no prediction: {}", slide.id, error.what()));
+    }
   }
   pathology::write_predictions(chain.args.out / "predictions.csv", set, run.model.classes,
                                predictions, part);
@@ -233,7 +264,13 @@ std::vector<SlidePictures> draw_heatmaps(Chain& chain, const pathology::MilModel
   if (slides.empty()) return {};
   log_info("heat maps");
   const fs::path folder = chain.args.out / "heatmaps";
-  HeatmapInputs inputs{chain.args.slides, slides, chain.args.out / "features", folder, {}, {}};
+  HeatmapInputs inputs{.args = chain.args.slides,
+                       .slides = slides,
+                       .features = chain.args.out / "features",
+                       .out = folder,
+                       .truth = chain.args.truth,
+                       .heatmap = {},
+                       .top = {}};
   inputs.heatmap.max_side = 1200;
   inputs.top.count = 10;
   const auto outcome =
@@ -246,37 +283,25 @@ std::vector<SlidePictures> draw_heatmaps(Chain& chain, const pathology::MilModel
   for (size_t i = 0; i < slides.size(); ++i) {
     if (!outcome.batch.good[i]) continue;
     const auto& id = slides[i].id;
-    const auto facts = io::read_json(folder / (id + ".json"));
+    const auto facts = facts_of(outcome, id);
     const auto predicted = facts.at("predicted").get<std::string>();
     pictures.push_back(
         {id,
          fmt::format("True class {}, predicted {} (probability {:.2f}); {} tiles, normalised "
-                     "attention entropy {}.",
+                     "attention entropy {}.{}",
                      labels[id], predicted, facts.at("probability").at(predicted).get<double>(),
                      facts.at("tiles").get<int64_t>(),
-                     metric_text(facts.at("attention_entropy_normalised"))),
-         folder / (id + ".png"), folder / (id + "-top-tiles.png")});
+                     metric_text(facts.at("attention_entropy_normalised")),
+                     localisation_sentence(facts)),
+         folder / (id + ".png"), folder / (id + "-top-tiles.png"),
+         facts.value("localisation", nlohmann::json())});
   }
   return pictures;
 }
 
-void write_failures(const Chain& chain) {
-  const fs::path path = chain.args.out / "failures.csv";
-  std::error_code ignored;
-  if (chain.failures.empty()) {
-    fs::remove(path, ignored);
-    return;
-  }
-  std::vector<std::vector<io::Cell>> rows;
-  for (const auto& [slide, reason] : chain.failures) rows.push_back({slide, reason});
-  io::write_csv(path, {"item", "reason"}, rows);
-}
-
-// What decides whether anything has to be done at all: bags and failures as they are now.
+// What decides whether anything has to be done at all: the bags as they are now.
 nlohmann::json state_of(const Chain& chain) {
-  return {{"bags_digest", chain.set.digest},
-          {"failures", chain.failures.size()},
-          {"slides", chain.slides.size()}};
+  return {{"bags_digest", chain.set.digest}, {"slides", chain.slides.size()}};
 }
 
 void tell(const RunArgs& args, const nlohmann::json& results, const Context& context) {
@@ -288,15 +313,75 @@ void tell(const RunArgs& args, const nlohmann::json& results, const Context& con
   print((args.out / "report.html").string() + "\n");
 }
 
-// The results of a finished run of the same call on the same bags, or null.
+// The results of a finished run of the same call on the same bags, or null. A failure that came
+// after the features (a picture) is not among those of now, so that such a run goes on.
 nlohmann::json finished_results(const RunDirectory& directory, const Chain& chain) {
   if (chain.context.common.overwrite || !directory.finished(chain.context) ||
       !fs::exists(directory.report()))
     return {};
   const auto results = io::read_json(directory.run_json()).at("metrics");
-  if (results.value("state", nlohmann::json()) != state_of(chain)) return {};
+  if (results.value("state", nlohmann::json()) != state_of(chain) ||
+      results.value("failures", nlohmann::json()) != to_json(chain.failures))
+    return {};
   pathology::load_mil_model(chain.args.out / "model" / "model.safetensors");  // whole?
   return results;
+}
+
+nlohmann::json results_of(const Chain& chain, const std::vector<CvEntry>& cv,
+                          const pathology::TrainRunResult& trained, const fs::path& report) {
+  nlohmann::json results{{"state", state_of(chain)},
+                         {"failures", to_json(chain.failures)},
+                         {"table", cv_rows(cv)},
+                         {"report", report.string()},
+                         {"model", trained.metrics}};
+  for (const auto& entry : cv) {
+    auto options = chain.args.cv;
+    options.config = chain.args.model.resolve(chain.context.common.seed);
+    results["cv"].push_back(pathology::to_json(entry.result, chain.set, options));
+    results["cv"].back()["aem"] = entry.aem;
+  }
+  return results;
+}
+
+void tell_attention(const Chain& chain) {
+  if (chain.context.common.attention_report)
+    write_attention_report(*chain.context.common.attention_report, chain.args.model.model,
+                           read_entropies(chain.args.out / "model" / "predictions.csv"));
+}
+
+// From the slides to the report. The failures of all stages are in chain.failures, also when a
+// later step throws.
+void make_chain(Chain& chain, const RunDirectory& directory,
+                const std::vector<pathology::SlideItem>& slides,
+                const pathology::LabelTable& labels) {
+  const RunArgs& args = chain.args;
+  const Context& context = chain.context;
+  make_features(chain, slides);
+  pathology::write_labels(args.out / "labels.csv", labels, chain.slides);
+  chain.set =
+      pathology::load_bags(args.out / "features", args.out / "labels.csv", {}, context.hooks);
+  auto results = finished_results(directory, chain);
+  if (!results.is_null()) {
+    log_info(fmt::format("{} is finished; --overwrite redoes it", args.out.string()));
+  } else {
+    directory.begin(context);
+    const auto cv = cross_validate_all(chain);
+    const auto trained = train_final(chain);
+    predict_all(chain, trained);
+    const auto pictures = draw_heatmaps(chain, trained.model);
+    std::vector<std::pair<std::string, std::string>> failed;
+    for (const auto& failure : chain.failures) failed.emplace_back(failure.item, failure.reason);
+    chain_report(cv, trained, chain.set, pictures, failed, context).write(directory.report());
+    results = results_of(chain, cv, trained, directory.report());
+    results["localisation"] = nlohmann::json::object();
+    for (const auto& one : pictures)
+      if (!one.localisation.is_null()) results["localisation"][one.slide] = one.localisation;
+    directory.end(context, results);
+  }
+  write_failures(chain.failures_csv(), chain.failures);
+  tell_attention(chain);
+  context.progress.finish();
+  tell(args, results, context);
 }
 
 int run(const RunArgs& args, const Context& context) {
@@ -304,53 +389,25 @@ int run(const RunArgs& args, const Context& context) {
     throw UsageError(
         "--shard: the chain ends in one model; run tile and features with --shard first, then run "
         "without");
-  Chain chain{args, context, {}, {}, {}};
   const auto slides = args.slides.find();
   const auto labels = pathology::labels_of(slides, args.labels.value_or(fs::path()), args.columns);
   if (context.common.dry_run)
     return tile_stage(args.slides, slides, args.tissue.options(), args.tile.options(),
                       args.out / "tiles", context)
         .exit_code();
-
+  Chain chain{args, context, {}, {}, {}};
   const auto directory = RunDirectory::open(args.out, context);
-  make_features(chain, slides);
-  pathology::write_labels(args.out / "labels.csv", labels, chain.slides);
-  chain.set =
-      pathology::load_bags(args.out / "features", args.out / "labels.csv", {}, context.hooks);
-  const int exit_code = chain.failures.empty() ? kDone : kFailed;
-  const auto before = finished_results(directory, chain);
-  if (!before.is_null()) {
-    log_info(fmt::format("{} is finished; --overwrite redoes it", args.out.string()));
-    write_failures(chain);
-    tell(args, before, context);
-    return exit_code;
+  try {
+    make_chain(chain, directory, slides, labels);
+  } catch (const std::exception&) {
+    try {
+      if (!chain.failures.empty()) write_failures(chain.failures_csv(), chain.failures);
+    } catch (const std::exception& error) {
+      log_warning(sentence_of(error));  // what ended the chain is told by the caller
+    }
+    throw;
   }
-  directory.begin(context);
-  const auto state = state_of(chain);
-  const auto cv = cross_validate_all(chain);
-  const auto trained = train_final(chain);
-  predict_all(chain, trained);
-  const auto pictures = draw_heatmaps(chain, trained.model);
-  write_failures(chain);
-  chain_report(cv, trained, chain.set, pictures, chain.failures, context).write(directory.report());
-  if (context.common.attention_report)
-    write_attention_report(*context.common.attention_report, args.model.model,
-                           entropies_of(chain.set, trained.predictions));
-  context.progress.finish();
-
-  nlohmann::json results{{"state", state},
-                         {"table", cv_rows(cv)},
-                         {"report", directory.report().string()},
-                         {"model", trained.metrics}};
-  for (const auto& entry : cv) {
-    auto options = args.cv;
-    options.config = args.model.resolve(context.common.seed);
-    results["cv"].push_back(pathology::to_json(entry.result, chain.set, options));
-    results["cv"].back()["aem"] = entry.aem;
-  }
-  directory.end(context, results);
-  tell(args, results, context);
-  return chain.failures.empty() ? kDone : kFailed;
+  return chain.exit_code();
 }
 
 }  // namespace

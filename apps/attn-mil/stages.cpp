@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "apps/common/console.h"
+#include "attn/error.h"
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/csv.h"
 #include "pathology/chain/pipeline.h"
@@ -15,15 +17,20 @@ namespace fs = std::filesystem;
 namespace {
 
 void write_tile_table(const Batch& batch, const BatchResult& result, const fs::path& path) {
+  std::set<std::string> failed;
+  for (const auto& failure : result.failures) failed.insert(failure.item);
   std::vector<std::vector<io::Cell>> rows;
   for (size_t i = 0; i < batch.items.size(); ++i) {
-    if (!fs::exists(batch.items[i].output))
-      continue;  // failed, or another shard's and not made yet
-    if (!result.good[i] && result.failures.size() > 0 &&
-        std::any_of(result.failures.begin(), result.failures.end(),
-                    [&](const auto& failure) { return failure.item == batch.items[i].id; }))
-      continue;
-    const pathology::Tiles tiles = pathology::read_tiles(batch.items[i].output);
+    // Another shard's slide may not be made yet.
+    std::error_code ignored;
+    if (failed.contains(batch.items[i].id) || !fs::exists(batch.items[i].output, ignored)) continue;
+    pathology::Tiles tiles;
+    try {
+      tiles = pathology::read_tiles(batch.items[i].output);
+    } catch (const Error&) {
+      if (result.good[i]) throw;
+      continue;  // another process's: it will say what is wrong
+    }
     rows.push_back({batch.items[i].id, static_cast<int64_t>(tiles.coords.size()), tiles.mpp,
                     static_cast<int64_t>(tiles.geometry.size),
                     static_cast<int64_t>(tiles.geometry.level), tiles.footprint,
@@ -65,8 +72,25 @@ BatchResult tile_stage(const SlideArgs& args, const std::vector<pathology::Slide
   return result;
 }
 
-BatchResult features_stage(const std::vector<fs::path>& tile_files, const std::string& encoder_name,
-                           const fs::path& slides, const fs::path& out, const Context& context) {
+namespace {
+
+// Features of slides whose tiles were set aside are not to be trained on either.
+void follow_set_aside(const std::vector<fs::path>& tile_files, const fs::path& out) {
+  if (tile_files.empty()) return;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(tile_files.front().parent_path(), error)) {
+    if (entry.path().extension() != ".stale") continue;
+    const fs::path features = out / entry.path().stem();
+    if (fs::exists(fs::path(entry.path()).replace_extension(), error)) continue;
+    if (fs::exists(features, error)) set_aside(features);
+  }
+}
+
+}  // namespace
+
+BatchResult features_stage(const FeaturesInputs& inputs, const std::string& encoder_name,
+                           const fs::path& out, const Context& context) {
+  const auto& tile_files = inputs.tile_files;
   const auto encoder = pathology::make_encoder(encoder_name);
   Batch batch{.folder = out, .items = {}, .current = {}, .work = {}};
   for (const auto& file : tile_files)
@@ -77,14 +101,16 @@ BatchResult features_stage(const std::vector<fs::path>& tile_files, const std::s
                                        pathology::features_config(tiles, *encoder));
   };
   batch.work = [&](size_t i) {
-    const auto tiles = pathology::read_tiles(tile_files[i]);
-    const auto slide = pathology::open_slide_of(tile_files[i], tiles, slides);
+    auto tiles = pathology::read_tiles(tile_files[i]);
+    if (!inputs.slides.empty()) tiles.slide_path = inputs.slides[i];
+    const auto slide = pathology::open_slide_of(tile_files[i], tiles, inputs.folder);
     const auto features =
         pathology::extract_features(slide, tiles, *encoder, context.common.threads, context.hooks);
     pathology::write_features(batch.items[i].output, features);
     log_debug(fmt::format("{}: {} tiles, {} unreadable", slide.id(), features.size(),
                           features.unreadable));
   };
+  if (!context.common.dry_run) follow_set_aside(tile_files, out);
   return run_batch(batch, context);
 }
 

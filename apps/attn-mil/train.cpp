@@ -89,6 +89,12 @@ nlohmann::json finished_metrics(const RunDirectory& run, const pathology::BagSet
   return before["metrics"];
 }
 
+void tell_attention(const TrainArgs& args, const Context& context) {
+  if (context.common.attention_report)
+    write_attention_report(*context.common.attention_report, args.model.model,
+                           read_entropies(args.out / "predictions.csv"));
+}
+
 int run(const TrainArgs& args, const Context& context) {
   const auto set = args.bags.load(context.hooks);
   const auto directory = RunDirectory::open(args.out, context);
@@ -96,6 +102,7 @@ int run(const TrainArgs& args, const Context& context) {
     const auto before = finished_metrics(directory, set, context);
     if (!before.is_null()) {
       log_info(fmt::format("{} is finished; --no-resume trains anew", args.out.string()));
+      tell_attention(args, context);
       tell(args.out, before, context);
       return kDone;
     }
@@ -115,9 +122,7 @@ int run(const TrainArgs& args, const Context& context) {
   const auto result = pathology::train_run(set, options, args.out, context.hooks);
   context.progress.finish();
   training_report(result, set, context).write(directory.report());
-  if (context.common.attention_report)
-    write_attention_report(*context.common.attention_report, args.model.model,
-                           entropies_of(set, result.predictions));
+  tell_attention(args, context);
   auto metrics = result.metrics;
   metrics["bags_digest"] = set.digest;
   directory.end(context, metrics);
