@@ -60,7 +60,9 @@ void assign_table(OptionTable& table, const toml::table& values, const std::file
 
 std::string quoted(const std::string& text) {
   std::ostringstream out;
-  out << toml::toml_formatter(toml::value<std::string>(text), toml::toml_formatter::default_flags & ~toml::format_flags::allow_literal_strings);
+  out << toml::toml_formatter(
+      toml::value<std::string>(text),
+      toml::toml_formatter::default_flags & ~toml::format_flags::allow_literal_strings);
   return out.str();
 }
 

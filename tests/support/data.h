@@ -26,10 +26,10 @@ inline bool under_ci() {
 }  // namespace attn::test
 
 /// Skips the test where shared data is absent; under CI its absence is a failure.
-#define ATTN_NEED_SHARED_DATA(path)                                                     \
-  do {                                                                                  \
-    if (!std::filesystem::exists(path)) {                                               \
+#define ATTN_NEED_SHARED_DATA(path)                                                             \
+  do {                                                                                          \
+    if (!std::filesystem::exists(path)) {                                                       \
       if (attn::test::under_ci()) FAIL() << "shared data must be present under CI: " << (path); \
-      GTEST_SKIP() << "shared data is absent: " << (path);                              \
-    }                                                                                   \
+      GTEST_SKIP() << "shared data is absent: " << (path);                                      \
+    }                                                                                           \
   } while (0)

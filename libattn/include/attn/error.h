@@ -6,8 +6,9 @@
 
 namespace attn {
 
-/// A user's error: bad input, bad file, impossible request. `what()` is one sentence that names the file, row or key,
-/// what was found, what was expected, and what to do. Programs print it after `error: ` and exit with 1.
+/// A user's error: bad input, bad file, impossible request. `what()` is one sentence that names the
+/// file, row or key, what was found, what was expected, and what to do. Programs print it after
+/// `error: ` and exit with 1.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -19,7 +20,8 @@ class UsageError : public Error {
   using Error::Error;
 };
 
-/// Thrown by long-running functions after their `Hooks::stop` was set and what can be resumed was saved: exit 130.
+/// Thrown by long-running functions after their `Hooks::stop` was set and what can be resumed was
+/// saved: exit 130.
 class Interrupted : public std::runtime_error {
  public:
   Interrupted() : std::runtime_error("interrupted") {}

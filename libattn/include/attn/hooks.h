@@ -10,8 +10,8 @@
 
 namespace attn {
 
-/// Passed by const reference to every function that may run for more than a second. All members may stay empty.
-/// The callbacks are called from the calling thread only.
+/// Passed by const reference to every function that may run for more than a second. All members may
+/// stay empty. The callbacks are called from the calling thread only.
 struct Hooks {
   /// `done` of `total` units of `what` ("tiles", "epochs") are finished; total 0 when unknown.
   std::function<void(std::string_view what, int64_t done, int64_t total)> progress;
