@@ -92,7 +92,9 @@ for part in 1 2; do ok "$MIL" predict --run "$model" "$DATA/features" --out "$W/
 
 # Heat maps: folder made first, PNG only, truth, report of what was drawn before.
 ok "$MIL" heatmap --run "$model" --slide "$W/moved/sim-0001.tif" --out "$W/new/heat.PNG" --truth "$DATA/truth/sim-0001.geojson"
-exists "$W/new/heat.PNG"
+[ -f "$W/new/heat.PNG" ] || complain "one picture in a folder that was not there, and not a folder of the picture's name"
+ok "$MIL" heatmap --run "$model" --slide "$W/moved/sim-0001.tif" --out "$W/newer/heat.png"
+[ -f "$W/newer/heat.png" ] || complain "the folder of a picture is to be made"
 refused 2 'PNG' "$MIL" heatmap --run "$model" --slide "$W/moved/sim-0001.tif" --out "$W/heat.jpg"
 absent "$W/heat.jpg"
 refused 2 'give a folder' "$MIL" heatmap --run "$model" --slide "$DATA/slides" --out "$W/heat" --truth "$DATA/truth/sim-0001.geojson"
