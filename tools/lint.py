@@ -4,7 +4,7 @@
     tools/lint.py [--changed] [--rules-only] [--jobs N] [FILE...]
 
 --changed limits clang-tidy to the files changed since LINT_BASE (default: the newest commit that is at least a day
-older than HEAD, or ten commits back where the tree is younger) and to the sources that include them. A file that passed with the
+older than HEAD, or HEAD's parent where the tree is younger) and to the sources that include them. A file that passed with the
 same content, headers, flags and checks is not checked again: its key is kept in LIBATTN_CACHE/lint.
 """
 import argparse
@@ -82,7 +82,7 @@ def changed_since_base():
     git = lambda *a: subprocess.run(["git", *a], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     if not base:
         head = int(git("log", "-1", "--format=%ct") or 0)
-        base = git("rev-list", "-1", f"--before={head - 86400}", "HEAD") or git("rev-parse", "HEAD~10")
+        base = git("rev-list", "-1", f"--before={head - 86400}", "HEAD") or git("rev-parse", "HEAD~1")
     return set(git("diff", "--name-only", base).splitlines())
 
 
