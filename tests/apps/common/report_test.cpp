@@ -61,7 +61,7 @@ TEST(Report, NumbersAreAlignedToTheRight) {
   EXPECT_THROW(section.table({{"a", "b"}, {{"1"}}}), Error);
 }
 
-// RFC 4648, section 10: the base64 of f, fo, foo ... ends every JPEG stub the same way.
+// RFC 4648, section 10: the base64 of f, fo, foo ... ends every such JPEG the same way.
 TEST(Report, PicturesAreEmbeddedAsBase64) {
   const std::string jpeg = "\xFF\xD8\xFF";
   const std::vector<std::pair<std::string, std::string>> known{
