@@ -95,6 +95,7 @@ def compile_database():
     for entry in json.loads(path.read_text()):
         command = re.sub(r"-include \S*cmake_pch\.hxx", "", entry["command"])
         command = command.replace("-Winvalid-pch", "").replace("-Wno-invalid-pch", "").replace("-fpch-preprocess", "")
+        command = command.replace("-Wno-restrict", "")  # g++'s alone: to clang an unknown warning is an error here
         command = re.sub(r"^.*?(\S*/(?:c\+\+|g\+\+)\S* )", r"\1", command)  # the compiler cache in front
         entries.append({**entry, "command": command})
     folder = ROOT / "build" / "lint"
