@@ -11,7 +11,9 @@
 #include <charconv>
 #include <chrono>
 #include <fstream>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -111,7 +113,9 @@ const std::string& origin() {
     std::array<char, 256> host{};
     ::gethostname(host.data(), host.size() - 1);
     std::error_code ignored;
-    return digest(host.data() + fs::read_symlink("/proc/self/ns/pid", ignored).string())
+    std::string machine;  // host names repeat; the first process table has one number everywhere
+    std::getline(std::ifstream("/etc/machine-id"), machine);
+    return digest(host.data() + machine + fs::read_symlink("/proc/self/ns/pid", ignored).string())
         .substr(0, 8);
   }();
   return text;
@@ -128,12 +132,12 @@ struct TempName {
   uint64_t start = 0;
 };
 
-std::optional<TempName> parse_temp_name(std::string_view name, std::string_view prefix) {
+/// Of the temporary file of any target.
+std::optional<TempName> parse_temp_name(std::string_view name) {
   constexpr std::string_view kSuffix = ".tmp";
-  if (name.size() <= prefix.size() + kSuffix.size() || name.substr(0, prefix.size()) != prefix ||
-      name.substr(name.size() - kSuffix.size()) != kSuffix)
-    return {};
-  name = name.substr(prefix.size(), name.size() - prefix.size() - kSuffix.size());
+  if (!name.starts_with('.') || !name.ends_with(kSuffix)) return {};
+  name.remove_suffix(kSuffix.size());
+  name.remove_prefix(name.rfind('.') + 1);
   if (name.size() < 9 || name.find_first_not_of("0123456789abcdef") != 8 || name[8] != '-')
     return {};
   TempName parsed;
@@ -157,17 +161,41 @@ bool left_by_dead_process(const fs::directory_entry& entry, const TempName& name
   return !error && fs::file_time_type::clock::now() - changed > std::chrono::days(7);
 }
 
-void remove_stale_temps(const fs::path& folder, const std::string& prefix) {
+fs::path folder_of(const fs::path& target) {
+  return target.has_parent_path() ? target.parent_path() : fs::path(".");
+}
+
+/// Removes what dead processes left in the folder; once a process and folder, since a batch writes
+/// thousands of files into one.
+void remove_stale_temps(const fs::path& folder) {
+  static std::mutex mutex;
+  static std::set<std::pair<dev_t, ino_t>> seen;
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (!seen.emplace(status.st_dev, status.st_ino).second) return;
+  }
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const auto name = parse_temp_name(it->path().filename().string(), prefix);
+    const auto name = parse_temp_name(it->path().filename().string());
     std::error_code ignored;
     if (name && left_by_dead_process(*it, *name)) fs::remove(it->path(), ignored);
   }
 }
 
-fs::path folder_of(const fs::path& target) {
-  return target.has_parent_path() ? target.parent_path() : fs::path(".");
+/// Where a chain of symbolic links ends, whether or not anything is there.
+fs::path link_target(const fs::path& path) {
+  fs::path target = path;
+  std::error_code absent;
+  for (int links = 0; fs::is_symlink(target, absent); ++links) {
+    if (links == 40) throw system_error("write", path, ELOOP);
+    std::error_code error;
+    const fs::path next = fs::read_symlink(target, error);
+    if (error) throw system_error("write", path, error.value());
+    target = folder_of(target) / next;
+  }
+  return target;
 }
 
 void sync_folder(const fs::path& folder) {
@@ -178,16 +206,16 @@ void sync_folder(const fs::path& folder) {
 
 }  // namespace
 
-Error system_error(std::string_view action, const fs::path& path, int error_number) {
+StorageError system_error(std::string_view action, const fs::path& path, int error_number) {
   std::string text = "cannot " + std::string(action) + " " + path.string() + ": ";
   text += error_number != 0 ? std::generic_category().message(error_number)
                             : "the system gave no reason";
   const std::string_view hint = advice(error_number, action == "write" || action == "make");
   if (!hint.empty()) text += "; " + std::string(hint);
-  return Error(text);
+  return StorageError(text);
 }
 
-Error write_error(const fs::path& path) {
+StorageError write_error(const fs::path& path) {
   static std::atomic<unsigned> counter{0};
   const fs::path scratch = folder_of(path) / (".attn-probe." + std::to_string(::getpid()) + "." +
                                               std::to_string(counter++) + ".tmp");
@@ -209,23 +237,20 @@ Error write_error(const fs::path& path) {
 
 AtomicFile::AtomicFile(const fs::path& path) : path_(path), target_(path) {
   if (path.filename().empty() || path.filename() == "." || path.filename() == "..")
-    throw Error("cannot write " + quote_text(path.string(), 200) +
-                ": it names no file; give a file name");
-  std::error_code absent;
-  std::error_code error;
-  if (fs::is_symlink(path, absent)) target_ = fs::weakly_canonical(path, error);
-  if (error) throw system_error("write", path, error.value());
+    throw StorageError("cannot write " + quote_text(path.string(), 200) +
+                       ": it names no file; give a file name");
+  target_ = link_target(path);
   struct stat old {};
   const bool exists = ::stat(target_.c_str(), &old) == 0;
   if (exists && S_ISDIR(old.st_mode)) throw system_error("write", path, EISDIR);
   if (exists && !S_ISREG(old.st_mode))
-    throw Error("cannot write " + path.string() +
-                ": it is not a regular file; name a regular file");
+    throw StorageError("cannot write " + path.string() +
+                       ": it is not a regular file; name a regular file");
 
   static std::atomic<uint64_t> counter{0};
   const fs::path folder = folder_of(target_);
   const std::string prefix = temp_prefix(target_);
-  remove_stale_temps(folder, prefix);
+  remove_stale_temps(folder);
   const int64_t process = ::getpid();
   temp_ =
       folder / (prefix + origin() + "-" + std::to_string(process) + "-" +
@@ -326,8 +351,8 @@ void make_directories(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (fs::exists(status) && !fs::is_directory(status))
-    throw Error("cannot make the folder " + path.string() +
-                ": a file of that name is there; choose another name");
+    throw StorageError("cannot make the folder " + path.string() +
+                       ": a file of that name is there; choose another name");
   fs::create_directories(path, error);
   if (error) throw system_error("make", path, error.value());
 }

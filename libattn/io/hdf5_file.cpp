@@ -128,12 +128,16 @@ Hdf5File Hdf5File::open(const std::filesystem::path& path) {
   // A user block longer than the head that file_kind sees is left to the library.
   if (kind != FileKind::hdf5 && H5Fis_hdf5(path.c_str()) <= 0)
     throw Error(path.string() + ": expected an HDF5 file, found " + std::string(describe(kind)));
-  h5::demand_sound(path);
+  const bool sealed = h5::demand_sound(path);
   auto impl = std::make_unique<Impl>();
   impl->path = path;
+  impl->sealed = sealed;
   const h5::Id properties = read_access();
   impl->file = h5::Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, properties.get()), H5Fclose);
   if (!impl->file.valid()) throw open_error(path);
+  if (!sealed && h5::ends_in_zeros(path) && H5Aexists(impl->file.get(), h5::kSealedMark) > 0)
+    throw Error(path.string() + ": the file is damaged (it ends in zeros where its checksum was)" +
+                std::string(kAgain));
   return Hdf5File(std::move(impl));
 }
 
@@ -153,6 +157,7 @@ Hdf5File Hdf5File::create(const std::filesystem::path& path) {
 }
 
 void Hdf5File::commit() {
+  set_attribute("", h5::kSealedMark, int64_t{1});
   const h5::Lock lock;
   impl_->demand_writable();
   impl_->demand_success(H5Fclose(impl_->file.release()) >= 0);
@@ -177,7 +182,7 @@ void Hdf5File::Impl::fail_read(std::string_view what, const std::string& name) c
 
 void Hdf5File::Impl::demand_success(bool succeeded) const {
   if (state.error_number != 0) throw system_error("write", path, state.error_number);
-  if (!succeeded) throw Error("cannot write " + path.string() + ": " + h5::last_failure());
+  if (!succeeded) throw StorageError("cannot write " + path.string() + ": " + h5::last_failure());
 }
 
 void Hdf5File::Impl::demand_writable() const {

@@ -20,6 +20,21 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+/// A file or folder could not be read, written, made or locked for a reason that lies outside of
+/// what any file holds: a full disk, permissions, something else in its place. Says nothing against
+/// the input.
+class StorageError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A file of a newer format version than this program reads. It is whole, and not to be made again
+/// or replaced.
+class NewerFormat : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Thrown by long-running functions after their `Hooks::stop` was set and what can be resumed was
 /// saved: exit 130.
 class Interrupted : public std::runtime_error {
