@@ -1,4 +1,4 @@
-# What every target of the house shares: flags, the repository root as include folder, and the one precompiled header.
+# What every target of the house shares: flags, the include folders, and the one precompiled header.
 #
 #   attn_room(NAME SOURCES a.cpp ... [LINK lib ...] [LINK_PRIVATE lib ...] [TORCH])      a static library, one per room
 #   attn_program(NAME SOURCES ... [LINK ...] [TORCH])                                    an executable in build/bin
@@ -6,8 +6,11 @@
 #
 # TORCH links LibTorch and uses the precompiled torch/torch.h: name it for the rooms whose files include LibTorch.
 
+# Where headers are, as their own includes name them: all that a room hands on to those who link it.
+add_library(attn_headers INTERFACE)
+target_include_directories(attn_headers INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/libattn/include")
+
 add_library(attn_flags INTERFACE)
-target_include_directories(attn_flags INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/libattn/include")
 # -fPIC everywhere, programs included: the precompiled header serves only sources with its own code-model flags.
 target_compile_options(attn_flags INTERFACE -fPIC -Wall -Wextra -Wpedantic -Wshadow -Wno-invalid-pch)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
@@ -17,10 +20,11 @@ if(ATTN_WERROR)
   target_compile_options(attn_flags INTERFACE -Werror)
 endif()
 if(ATTN_SANITIZE)
-  target_compile_options(attn_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer -g1)
+  target_compile_options(attn_flags INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(attn_flags INTERFACE -fsanitize=address,undefined)
 endif()
-target_link_libraries(attn_flags INTERFACE Threads::Threads)
+target_link_libraries(attn_flags INTERFACE attn_headers Threads::Threads)
 
 find_program(CCACHE_PROGRAM ccache)
 mark_as_advanced(CCACHE_PROGRAM)
@@ -50,7 +54,7 @@ endfunction()
 function(attn_room name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;LINK;LINK_PRIVATE")
   add_library(${name} STATIC ${arg_SOURCES})
-  target_link_libraries(${name} PUBLIC attn_flags ${arg_LINK} PRIVATE ${arg_LINK_PRIVATE})
+  target_link_libraries(${name} PUBLIC attn_headers ${arg_LINK} PRIVATE attn_flags ${arg_LINK_PRIVATE})
   _attn_common(${name} "${arg_TORCH}")
 endfunction()
 

@@ -4,24 +4,23 @@
 #   ArrowWheel::parquet    libparquet
 #
 # ARROW_ROOT (cache variable or environment) is the unpacked wheel's pyarrow/ folder. The wheel has neither a CMake
-# package nor unversioned library names, so the libraries are found by their versioned names.
+# package nor unversioned library names: the libraries are those of the version that the headers state. Nothing found is
+# kept from one configuration to the next, so that a changed root counts.
 
 if(NOT ARROW_ROOT)
   set(ARROW_ROOT "$ENV{ARROW_ROOT}")
 endif()
-find_path(ArrowWheel_INCLUDE_DIR arrow/api.h HINTS "${ARROW_ROOT}/include")
-file(GLOB _arrow_libs "${ARROW_ROOT}/libarrow.so.*" "${ARROW_ROOT}/lib/libarrow.so")
-file(GLOB _parquet_libs "${ARROW_ROOT}/libparquet.so.*" "${ARROW_ROOT}/lib/libparquet.so")
-foreach(_pair arrow parquet)
-  if(_${_pair}_libs)
-    list(GET _${_pair}_libs 0 ArrowWheel_${_pair}_LIBRARY)
-  endif()
-endforeach()
+unset(ArrowWheel_INCLUDE_DIR CACHE)
+find_path(ArrowWheel_INCLUDE_DIR arrow/api.h HINTS "${ARROW_ROOT}/include" NO_DEFAULT_PATH NO_CACHE)
 if(ArrowWheel_INCLUDE_DIR)
-  file(STRINGS "${ArrowWheel_INCLUDE_DIR}/arrow/util/config.h" _version REGEX "define ARROW_VERSION_STRING ")
-  string(REGEX REPLACE ".*\"([0-9.]+).*" "\\1" ArrowWheel_VERSION "${_version}")
+  file(STRINGS "${ArrowWheel_INCLUDE_DIR}/arrow/util/config.h" _config REGEX "define ARROW_(SO_)?VERSION(_STRING)? \"")
+  string(REGEX REPLACE ".*ARROW_VERSION_STRING \"([0-9.]+).*" "\\1" ArrowWheel_VERSION "${_config}")
+  string(REGEX REPLACE ".*ARROW_SO_VERSION \"([0-9]+).*" "\\1" _so_version "${_config}")
 endif()
-mark_as_advanced(ArrowWheel_INCLUDE_DIR)
+foreach(_lib arrow parquet)
+  find_file(ArrowWheel_${_lib}_LIBRARY NAMES lib${_lib}.so.${_so_version}
+    HINTS "${ARROW_ROOT}" PATH_SUFFIXES lib NO_DEFAULT_PATH NO_CACHE)
+endforeach()
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(ArrowWheel

@@ -3,40 +3,40 @@
 #   LibTorch::cpu    headers, libtorch_cpu and libc10: all that a CPU program links
 #   LibTorch::cuda   the same with libtorch_cuda and libc10_cuda; defined only where they are
 #
-# Looked for, in this order: LIBTORCH_ROOT (cache variable, then environment), Torch_DIR (its share/cmake/Torch
-# folder), CMAKE_PREFIX_PATH, the Python on the path (its torch is located, not imported).
+# Where it is looked for, the first that is stated and no other: LIBTORCH_ROOT (cache variable, then environment),
+# Torch_DIR (its share/cmake/Torch folder; likewise). Where neither is: CMAKE_PREFIX_PATH (likewise), then the Python on
+# the path (its torch is located, not imported). Nothing found is kept from one configuration to the next, so that a
+# changed root counts.
 #
 # The wheel's own TorchConfig.cmake is not used: without a CUDA toolkit it stops, and with one it enables the
 # CUDA language, overrides the architectures asked for and links the whole CUDA stack.
 
 set(_libtorch_roots)
-foreach(_candidate "${LIBTORCH_ROOT}" "$ENV{LIBTORCH_ROOT}")
-  if(_candidate)
-    list(APPEND _libtorch_roots "${_candidate}")
+foreach(_candidate "${LIBTORCH_ROOT}" "$ENV{LIBTORCH_ROOT}" "${Torch_DIR}" "$ENV{Torch_DIR}")
+  if(_candidate AND NOT _libtorch_roots)
+    string(REGEX REPLACE "/share/cmake/Torch/?$" "" _libtorch_roots "${_candidate}")
   endif()
 endforeach()
-if(Torch_DIR)
-  get_filename_component(_from_config "${Torch_DIR}/../../.." ABSOLUTE)
-  list(APPEND _libtorch_roots "${_from_config}")
-endif()
-list(APPEND _libtorch_roots ${CMAKE_PREFIX_PATH})
 if(NOT _libtorch_roots)
+  string(REPLACE ":" ";" _from_environment "$ENV{CMAKE_PREFIX_PATH}")
   find_package(Python3 QUIET COMPONENTS Interpreter)
   if(Python3_Interpreter_FOUND)
     execute_process(
       COMMAND "${Python3_EXECUTABLE}" -c
         "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
       OUTPUT_VARIABLE _from_python OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-    list(APPEND _libtorch_roots ${_from_python})
   endif()
+  set(_libtorch_roots ${CMAKE_PREFIX_PATH} ${_from_environment} ${_from_python})
 endif()
 
-find_path(LibTorch_INCLUDE_DIR ATen/core/Tensor.h HINTS ${_libtorch_roots} PATH_SUFFIXES include NO_DEFAULT_PATH)
+unset(LibTorch_INCLUDE_DIR CACHE)
+find_path(LibTorch_INCLUDE_DIR ATen/core/Tensor.h
+  HINTS ${_libtorch_roots} PATH_SUFFIXES include NO_DEFAULT_PATH NO_CACHE)
 foreach(_lib c10 torch_cpu c10_cuda torch_cuda)
-  find_library(LibTorch_${_lib}_LIBRARY ${_lib} HINTS ${_libtorch_roots} PATH_SUFFIXES lib NO_DEFAULT_PATH)
-  mark_as_advanced(LibTorch_${_lib}_LIBRARY)
+  unset(LibTorch_${_lib}_LIBRARY CACHE)
+  find_library(LibTorch_${_lib}_LIBRARY ${_lib}
+    HINTS ${_libtorch_roots} PATH_SUFFIXES lib NO_DEFAULT_PATH NO_CACHE)
 endforeach()
-mark_as_advanced(LibTorch_INCLUDE_DIR)
 
 if(LibTorch_INCLUDE_DIR)
   file(STRINGS "${LibTorch_INCLUDE_DIR}/torch/headeronly/version.h" _version_lines
@@ -55,8 +55,11 @@ if(NOT LibTorch_FOUND OR TARGET LibTorch::cpu)
 endif()
 
 # The wheel's include/ also holds fmt 12, google, pybind11 and more, which would shadow the system's own (fmt 12
-# over Debian's fmt 9 breaks spdlog). The compiler is shown a view with LibTorch's four folders only.
-set(_view "${CMAKE_BINARY_DIR}/libtorch-include")
+# over Debian's fmt 9 breaks spdlog). The compiler is shown a view with LibTorch's four folders only, of a name of its own
+# for each LibTorch, so that everything is compiled anew for another one.
+string(SHA256 _view "${LibTorch_INCLUDE_DIR} ${LibTorch_VERSION}")
+string(SUBSTRING "${_view}" 0 12 _view)
+set(_view "${CMAKE_BINARY_DIR}/libtorch-include/${_view}")
 file(MAKE_DIRECTORY "${_view}")
 foreach(_dir ATen c10 caffe2 torch)
   file(CREATE_LINK "${LibTorch_INCLUDE_DIR}/${_dir}" "${_view}/${_dir}" SYMBOLIC)
