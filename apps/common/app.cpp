@@ -22,6 +22,7 @@
 #include "apps/common/version.h"
 #include "attn/error.h"
 #include "libattn/io/nearest_name.h"
+#include "libattn/io/text.h"
 
 namespace attn::app {
 
@@ -82,6 +83,14 @@ void declare_common(Common& common, const Verb& verb, OptionTable& table) {
 
 namespace {
 
+// Whether memory ran out here, in LibTorch or in OpenCV; the latter two throw errors of their own.
+bool lacks_memory(const std::exception& error) {
+  const std::string_view text = error.what();
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+         text.find("DefaultCPUAllocator") != std::string_view::npos ||
+         text.find("Insufficient memory") != std::string_view::npos;
+}
+
 int cores_allowed() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -106,6 +115,14 @@ void resolve(Common& common, const Verb& verb) {
     throw UsageError("--device cuda: this build runs on the CPU only; use --device cpu or auto");
   common.device = "cpu";
   if (common.threads == 0) common.threads = cores_allowed();
+  const int most = 4 * cores_allowed();
+  if (common.threads > most) {
+    log_warning(
+        fmt::format("--threads {} is taken as {}: more than four for each core allowed only "
+                    "cost memory",
+                    common.threads, most));
+    common.threads = most;
+  }
   common.shard = parse_shard(common.shard_text);
   if (common.quiet && common.verbose) throw UsageError("--quiet and --verbose exclude each other");
   if (common.attention_report && !verb.attention)
@@ -162,12 +179,12 @@ int run_verb(const App& app, const Verb& verb, const std::vector<std::string>& a
     return kDone;
   }
   require_all(table);
-  resolve(common, verb);
-
   const Verbosity verbosity = common.quiet     ? Verbosity::quiet
                               : common.verbose ? Verbosity::verbose
                                                : Verbosity::normal;
   start_log(verbosity);
+  resolve(common, verb);
+
   Progress progress(verbosity);
   Hooks hooks;
   hooks.progress = [&](std::string_view what, int64_t done, int64_t total) {
@@ -176,8 +193,14 @@ int run_verb(const App& app, const Verb& verb, const std::vector<std::string>& a
   hooks.warn = [](std::string_view sentence) { log_warning(sentence); };
   hooks.stop = &stop_flag();
   if (app.start) app.start(common.threads);
-  return verb.run(
-      {common, table, hooks, progress, command, verb.name, [&app] { return version_json(app); }});
+  const Context context{
+      common, table, hooks, progress, command, verb.name, [&app] { return version_json(app); }};
+  try {
+    return verb.run(context);
+  } catch (const Interrupted&) {
+    log_error("interrupted; " + context.if_interrupted);
+    return kInterrupted;
+  }
 }
 
 int dispatch(const App& app, const std::vector<std::string>& args, const std::string& command) {
@@ -215,9 +238,6 @@ int guarded(const std::function<int()>& work) {
   } catch (const UsageError& error) {
     log_error(sentence_of(error));
     return kUsage;
-  } catch (const Interrupted&) {
-    log_error("interrupted; what was finished is kept, and the same command goes on from there");
-    return kInterrupted;
   } catch (const std::exception& error) {
     log_error(sentence_of(error));
     return kFailed;
@@ -230,16 +250,19 @@ int guarded(const std::function<int()>& work) {
 }  // namespace
 
 std::string sentence_of(const std::exception& error) {
-  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
+  if (lacks_memory(error))
     return "out of memory; use fewer --threads, smaller inputs or a machine with more memory";
+  std::string text = error.what();
   if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
-    return fmt::format("{}: {}", file->path1().string(), file->code().message());
-  const std::string text = error.what();
-  std::string line = text.substr(0, text.find('\n'));
-  if (line.find("DefaultCPUAllocator") != std::string::npos)
-    return "out of memory: " + line.substr(line.find("DefaultCPUAllocator"));
-  return line.empty() ? "a failure without a message; please report it with the output of --version"
-                      : line;
+    text = fmt::format("{}: {}", file->path1().string(), file->code().message());
+  else if (dynamic_cast<const nlohmann::json::type_error*>(&error) != nullptr &&
+           text.find("invalid UTF-8") != std::string::npos)
+    text = "a name is not UTF-8, and our files can hold no other names; rename the file";
+  else if (dynamic_cast<const Error*>(&error) == nullptr)
+    text = text.substr(0, text.find('\n'));  // a library's: what follows is where it came from
+  if (text.empty())
+    text = "a failure without a message; please report it with the output of --version";
+  return io::one_line(text, std::string::npos);
 }
 
 void print(std::string_view text) {

@@ -58,6 +58,10 @@ struct Context {
   std::string verb;
   /// Revision, build and libraries, as `--version --json` prints them.
   std::function<nlohmann::json()> version;
+  /// What is told after `error: interrupted; `. A verb that keeps nothing, or only with an option
+  /// that is not given, says that instead, before its work.
+  mutable std::string if_interrupted =
+      "what was finished is kept, and the same command goes on from there";
 };
 
 struct Verb {
@@ -109,7 +113,8 @@ void print(std::string_view text);
 /// The same, one JSON document and a line end.
 void print_json(const nlohmann::json& document);
 
-/// One sentence for whatever was thrown: first line only, without the library's decorations.
+/// One sentence, on one line, for whatever was thrown: of a library's message the first line, and
+/// for lack of memory what to do.
 std::string sentence_of(const std::exception& error);
 
 }  // namespace attn::app

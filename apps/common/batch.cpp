@@ -4,10 +4,13 @@
 
 #include <chrono>
 #include <fstream>
+#include <iterator>
 #include <map>
+#include <new>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/file_lock.h"
+#include "attn/error.h"
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/csv.h"
 
@@ -33,15 +36,31 @@ const char* reason_of(State state) {
   return "";
 }
 
+// Whether a failure says nothing about what the item's input and output hold.
+bool lies_outside(const std::exception& error) {
+  return dynamic_cast<const Interrupted*>(&error) != nullptr ||
+         dynamic_cast<const StorageError*>(&error) != nullptr ||
+         dynamic_cast<const NewerFormat*>(&error) != nullptr ||
+         dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+}
+
+// Throws what lies outside of both files: such an output is not to be made again.
 State state_of(const Batch& batch, size_t i, bool overwrite) {
   std::error_code ignored;
   if (!fs::exists(batch.items[i].output, ignored)) return State::absent;
   if (overwrite) return State::forced;
   try {
     return batch.current(i) ? State::finished : State::outdated;
-  } catch (const std::exception&) {
+  } catch (const std::exception& error) {
+    if (lies_outside(error)) throw;
     return State::outdated;  // the work itself will say what is wrong with the input
   }
+}
+
+// Whether the work failed because of what is in the item's input, so that its older output is of an
+// input that is no more.
+bool blames_input(const std::exception& error) {
+  return dynamic_cast<const Error*>(&error) != nullptr && !lies_outside(error);
 }
 
 void refuse_shared_outputs(const Batch& batch) {
@@ -102,14 +121,22 @@ BatchResult dry_run(const Batch& batch, const Context& context) {
   std::string text;
   for (size_t i = 0; i < batch.items.size(); ++i) {
     if (!context.common.shard.takes(static_cast<int64_t>(i))) continue;
-    const State state = state_of(batch, i, context.common.overwrite);
+    const auto tell = [&](const char* what, const std::string& why) {
+      text += fmt::format("{}\t{}\t{}\n", what, batch.items[i].id, why);
+    };
     ++result.total;
-    result.skipped += state == State::finished ? 1 : 0;
-    text += fmt::format("{}\t{}\t{}\n", state == State::finished ? "skip" : "run",
-                        batch.items[i].id, reason_of(state));
+    try {
+      const State state = state_of(batch, i, context.common.overwrite);
+      result.skipped += state == State::finished ? 1 : 0;
+      tell(state == State::finished ? "skip" : "run", reason_of(state));
+    } catch (const Error& error) {
+      result.failures.push_back({batch.items[i].id, sentence_of(error)});
+      tell("fail", result.failures.back().reason);
+    }
   }
   if (!context.common.json) print(text);
-  log_info(fmt::format("{} of {} would be done", result.total - result.skipped,
+  log_info(fmt::format("{} of {} would be done",
+                       result.total - result.skipped - std::ssize(result.failures),
                        counted(result.total, batch.noun)));
   return result;
 }
@@ -117,6 +144,7 @@ BatchResult dry_run(const Batch& batch, const Context& context) {
 // One item: skipped, done, or noted as failed.
 void run_item(const Batch& batch, size_t i, const Context& context, BatchResult& result) {
   const BatchItem& item = batch.items[i];
+  State state = State::finished;  // until known
   try {
     if (item.output.empty()) {  // nothing of its own to keep or to lock
       batch.work(i);
@@ -134,7 +162,7 @@ void run_item(const Batch& batch, size_t i, const Context& context, BatchResult&
                               FileLock::holder(lock_path)));
       return;
     }
-    const State state = state_of(batch, i, context.common.overwrite);
+    state = state_of(batch, i, context.common.overwrite);
     if (state == State::finished) {
       ++result.skipped;
       log_debug(fmt::format("{} {}: finished, skipped", batch.noun, item.id));
@@ -152,8 +180,7 @@ void run_item(const Batch& batch, size_t i, const Context& context, BatchResult&
     result.failures.push_back({item.id, sentence_of(error)});
     log_warning(
         fmt::format("{} {} failed: {}", batch.noun, item.id, result.failures.back().reason));
-    std::error_code ignored;
-    if (!item.output.empty() && fs::exists(item.output, ignored)) set_aside(item.output);
+    if (state == State::outdated && blames_input(error)) set_aside(item.output);
   }
 }
 

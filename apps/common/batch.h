@@ -25,7 +25,8 @@ struct Batch {
   std::string failures = "failures";  ///< its name, less .csv
   std::vector<BatchItem> items;
   /// Whether item i's output is whole and was made from the same input with the same parameters.
-  /// Exceptions count as "no".
+  /// Exceptions count as "no", but for those that tell nothing of either file: attn::NewerFormat,
+  /// attn::StorageError and lack of memory are the item's failure.
   std::function<bool(size_t i)> current;
   /// Makes item i. Whatever it throws, except attn::Interrupted, is that item's failure; the others
   /// go on.
@@ -49,10 +50,12 @@ struct BatchResult {
 /// Runs the batch with --overwrite, --shard and --dry-run of `context`. Each item is locked while
 /// in work, so that several processes may share one folder. Failures are written to
 /// FOLDER/failures.csv (item, reason), or with --shard to FOLDER/failures.I-of-N.csv; without
-/// failures that file is removed. An older output of an item that failed is set aside
-/// (`set_aside_path`), so that no later step takes it for the item's. Logs a summary line. Throws
-/// attn::Interrupted after the failures so far are written; attn::Error when two items have the
-/// same output, the folder cannot be written, or a file of the list's name holds something else.
+/// failures that file is removed. An outdated output of an item whose work failed for what is in
+/// its input is set aside (`set_aside_path`), so that no later step takes it for the item's; a full
+/// disk, a lock or lack of memory, and --overwrite, leave every output where it is. Logs a summary
+/// line. Throws attn::Interrupted after the failures so far are written; attn::Error when two items
+/// have the same output, the folder cannot be written, or a file of the list's name holds something
+/// else.
 BatchResult run_batch(const Batch& batch, const Context& context);
 
 /// OUTPUT.stale: where the older output of a failed item is, until the item succeeds.

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "attn/error.h"
+#include "libattn/io/atomic_file.h"
 #include "libattn/io/nearest_name.h"
 
 namespace attn::app {
@@ -50,7 +51,10 @@ void assign_table(OptionTable& table, const toml::table& values, const std::file
                        io::did_you_mean(name, all_verbs));
     }
     Option* option = table.find(name);
-    if (option == nullptr || option->control)
+    if (option != nullptr && option->control)
+      throw UsageError(fmt::format(
+          "{}: --{} is for one call; give it on the command line, not in a file", where, name));
+    if (option == nullptr)
       throw UsageError(
           fmt::format("{}: '{}' has no such option{}", where, verb, io::did_you_mean(name, names)));
     if (option->source < Source::environment)
@@ -96,11 +100,13 @@ bool not_given(const Option& option) {
 
 void assign_from_file(OptionTable& table, const std::filesystem::path& file,
                       const std::string& verb, const std::vector<std::string>& all_verbs) {
-  if (!std::filesystem::is_regular_file(file))
-    throw UsageError(fmt::format("--config {}: no such file", file.string()));
+  if (!std::filesystem::exists(file) || std::filesystem::is_directory(file))
+    throw UsageError(
+        fmt::format("--config {}: {}", file.string(),
+                    std::filesystem::exists(file) ? "is a folder; name a file" : "no such file"));
   toml::table values;
   try {
-    values = toml::parse_file(file.string());
+    values = toml::parse(io::read_file(file), file.string());  // pipes, too
   } catch (const toml::parse_error& error) {
     throw UsageError(fmt::format("{}: line {}: not TOML: {}", file.string(),
                                  error.source().begin.line, error.description()));

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "libattn/io/text.h"
+
 namespace attn::app {
 namespace {
 
@@ -46,17 +48,15 @@ spdlog::logger& logger() {
   return *instance;
 }
 
-std::string one_line(std::string_view text) {
-  std::string out(text);
-  while (!out.empty() && (out.back() == '\n' || out.back() == ' ')) out.pop_back();
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  return out;
+// What every sentence goes through: names in it may hold anything, and a terminal obeys what it is
+// sent.
+std::string harmless(std::string_view text) {
+  return io::one_line(text.substr(0, text.find_last_not_of("\n ") + 1), std::string_view::npos);
 }
 
 void write(spdlog::level::level_enum level, std::string_view text) {
   clear_line();
-  logger().log(level, "{}", one_line(text));
+  logger().log(level, "{}", harmless(text));
 }
 
 }  // namespace

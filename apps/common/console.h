@@ -11,12 +11,13 @@ namespace attn::app {
 enum class Verbosity { quiet, normal, verbose };
 
 /// Call once before anything is logged. Quiet keeps errors only; verbose adds debug lines and
-/// times.
+/// times. Whatever is logged is one line: control characters, and bytes that are not UTF-8, in the
+/// names it holds are shown as \xNN.
 void start_log(Verbosity verbosity);
 void log_debug(std::string_view text);
 void log_info(std::string_view text);
 void log_warning(std::string_view text);
-/// The one `error: ` line; shown whatever the verbosity. Line ends inside become spaces.
+/// The one `error: ` line; shown whatever the verbosity.
 void log_error(std::string_view text);
 
 /// Progress of a long job on stderr. On a terminal: one line redrawn in place, from one second

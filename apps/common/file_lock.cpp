@@ -6,9 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fstream>
+#include <string_view>
 #include <utility>
 
 #include "libattn/io/atomic_file.h"
@@ -16,10 +18,24 @@
 namespace attn::app {
 namespace {
 
-std::string own_name() {
+constexpr std::string_view kFirstWord = "process ";
+
+// For messages only: on a full disk a lock without a name is a lock all the same.
+void name_holder(int descriptor) {
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
-  return fmt::format("process {} on host {}\n", getpid(), host.data());
+  const std::string name = fmt::format("{}{} on host {}\n", kFirstWord, getpid(), host.data());
+  if (ftruncate(descriptor, 0) == 0 && write(descriptor, name.data(), name.size()) < 0) return;
+}
+
+// A regular file that is empty or names a holder: nothing is lost when it is written and removed.
+bool is_lock_file(int descriptor) {
+  struct stat status {};
+  std::array<char, kFirstWord.size()> start{};
+  if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  const ssize_t got = pread(descriptor, start.data(), start.size(), 0);
+  return got == 0 || std::string_view(start.data(),
+                                      static_cast<size_t>(std::max<ssize_t>(got, 0))) == kFirstWord;
 }
 
 // The last holder removes the file before it lets go; then the file that was locked is no longer
@@ -47,13 +63,15 @@ FileLock FileLock::try_lock(const std::filesystem::path& path) {
       close(descriptor);
       continue;
     }
-    const std::string name = own_name();
-    const bool named =
-        ftruncate(descriptor, 0) == 0 && write(descriptor, name.data(), name.size()) >= 0;
+    if (!is_lock_file(descriptor)) {
+      close(descriptor);
+      throw StorageError(fmt::format(
+          "cannot lock {}: a file of somebody else's has that name; move it", path.string()));
+    }
     FileLock lock;
     lock.path_ = path;
     lock.descriptor_ = descriptor;
-    if (!named) throw io::system_error("write", path, errno);
+    name_holder(descriptor);
     return lock;
   }
 }

@@ -11,10 +11,11 @@ namespace attn::app {
 /// says who holds it, for messages.
 class FileLock {
  public:
-  /// Takes the lock or, when another process has it, returns an unlocked object. Throws attn::Error
-  /// when the lock file cannot be made (full disk, read-only folder).
+  /// Takes the lock or, when another process has it, returns an unlocked object. Throws
+  /// attn::StorageError when the lock file cannot be made (read-only folder, a folder or a file of
+  /// somebody else's in its place).
   static FileLock try_lock(const std::filesystem::path& path);
-  /// Takes the lock, or throws an attn::Error saying that `what` is in use and by which process.
+  /// Takes the lock, or throws attn::Error saying that `what` is in use and by which process.
   static FileLock lock(const std::filesystem::path& path, const std::string& what);
 
   FileLock() = default;

@@ -14,6 +14,7 @@
 
 #include "attn/error.h"
 #include "libattn/io/nearest_name.h"
+#include "libattn/io/text.h"
 
 namespace attn::app {
 namespace {
@@ -78,6 +79,10 @@ T parse_one(const Option& option, const std::string& text, const std::string& wh
     return parse_number<T>(option, text, where);
   } else {
     if (text.empty()) throw UsageError(where + " is empty; give a value");
+    if (io::find_invalid_utf8(text) != std::string::npos)
+      throw UsageError(
+          fmt::format("{}: {} is not UTF-8, and our files can hold no other names; rename it",
+                      where, io::quote_text(text, 200)));
     check_choice(option, text, where);
     return T(text);
   }

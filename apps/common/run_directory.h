@@ -2,13 +2,11 @@
 // report.html.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
-#include <string>
 
 #include "apps/common/app.h"
-#include "apps/common/file_lock.h"
 
 namespace attn::app {
 
@@ -16,31 +14,41 @@ namespace attn::app {
 class RunDirectory {
  public:
   /// Makes and locks `path`. What is in it stays. Throws attn::Error when the folder cannot be made
-  /// or written, or is in use.
+  /// or written, or is in use. `context` outlives the object.
   static RunDirectory open(const std::filesystem::path& path, const Context& context);
+  /// A run that began and did not end is noted in run.json: status "interrupted" after a signal,
+  /// else "failed".
+  ~RunDirectory();
+  RunDirectory(RunDirectory&&) noexcept;
+  RunDirectory& operator=(RunDirectory&&) noexcept;
 
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path run_json() const { return path_ / "run.json"; }
-  std::filesystem::path metrics_csv() const { return path_ / "metrics.csv"; }
-  std::filesystem::path model() const { return path_ / "model.safetensors"; }
-  std::filesystem::path checkpoint() const { return path_ / "checkpoint.safetensors"; }
-  std::filesystem::path report() const { return path_ / "report.html"; }
+  const std::filesystem::path& path() const;
+  std::filesystem::path run_json() const { return path() / "run.json"; }
+  std::filesystem::path metrics_csv() const { return path() / "metrics.csv"; }
+  std::filesystem::path model() const { return path() / "model.safetensors"; }
+  std::filesystem::path checkpoint() const { return path() / "checkpoint.safetensors"; }
+  std::filesystem::path report() const { return path() / "report.html"; }
 
   /// Whether an earlier call with the same configuration ended here ("status": "finished" in
-  /// run.json).
+  /// run.json). Throws as read_run_json().
   bool finished(const Context& context) const;
   /// Writes run.json with status "running": format_version, command, verb, configuration, seed,
-  /// versions, started.
+  /// threads, device, versions, started, written (both UTC), seconds. Where an earlier call with
+  /// the same configuration did not finish and is gone on from, `started` is that call's and
+  /// `seconds` includes what it took, as far as it could still be written (not after kill -9).
+  /// Throws attn::NewerFormat rather than replace a newer program's run.json.
   void begin(const Context& context) const;
-  /// Writes run.json with status "finished", the time taken, and `results` under "metrics".
+  /// Writes run.json with status "finished", and `results` under "metrics".
   void end(const Context& context, const nlohmann::json& results) const;
 
  private:
-  RunDirectory(std::filesystem::path path, FileLock lock)
-      : path_(std::move(path)), lock_(std::move(lock)) {}
-  std::filesystem::path path_;
-  FileLock lock_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  struct State;
+  explicit RunDirectory(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
+
+/// run.json of the run directory `run`. Throws attn::Error when it is missing or damaged, and
+/// attn::NewerFormat when its format version is newer than this program's.
+nlohmann::json read_run_json(const std::filesystem::path& run);
 
 }  // namespace attn::app

@@ -1,6 +1,8 @@
 #include "apps/common/signals.h"
 
 #include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 
@@ -11,10 +13,15 @@ std::atomic<bool> stop{false};
 static_assert(std::atomic<bool>::is_always_lock_free,
               "a signal handler may touch lock-free atomics only");
 
-extern "C" void on_stop_signal(int /*signal*/) {
-  if (stop.exchange(true)) _exit(130);
+extern "C" void on_stop_signal(int signal) {
+  if (stop.exchange(true)) {
+    if (signal == SIGHUP) return;  // a closing terminal sends it more than once
+    _exit(130);
+  }
+  const int interrupted_errno = errno;  // the work's, between a system call and the look at it
   static constexpr char kText[] = "\nstopping after the work in hand; once more to stop at once\n";
-  if (write(STDERR_FILENO, kText, sizeof kText - 1) < 0) return;
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText, sizeof kText - 1);
+  errno = interrupted_errno;
 }
 
 }  // namespace
@@ -26,6 +33,10 @@ void install_signal_handlers() {
   action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  struct sigaction hang_up;
+  const bool ignored =  // by nohup, which is to be honoured
+      sigaction(SIGHUP, nullptr, &hang_up) == 0 && hang_up.sa_handler == SIG_IGN;
+  if (!ignored) sigaction(SIGHUP, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }
 

@@ -2,11 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <string>
+#include <thread>
 
 #include "apps/common/signals.h"
 #include "attn/error.h"
@@ -32,6 +36,19 @@ int end_so(const Options& options, const Context& context) {
   if (options.how == "memory") throw std::bad_alloc();
   if (options.how == "usage") throw UsageError("--how: wrong");
   if (options.how == "interrupted") throw Interrupted();
+  if (options.how == "for nothing") {
+    context.if_interrupted = "nothing is kept";
+    throw Interrupted();
+  }
+  if (options.how == "name") throw Error("a\nb \x1b[31mred\xff is broken");
+  if (options.how == "torch")
+    throw std::runtime_error(
+        "[enforce fail at x.cpp:1] DefaultCPUAllocator: can't allocate memory");
+  if (options.how == "json") nlohmann::json("\xff").dump();
+  if (options.how == "threads") {
+    print(std::to_string(context.common.threads) + "\n");
+    return kDone;
+  }
   if (options.how == "seven") throw 7;  // not an exception class
   print(context.command + "\n");
   return kDone;
@@ -77,7 +94,23 @@ TEST(App, ExitCodesAndOneErrorLine) {
   expect_failure(run({"end", "--how", "memory"}), 1, "out of memory");
   expect_failure(run({"end", "--how", "seven"}), 1, "unknown failure");
   expect_failure(run({"end", "--how", "usage"}), 2, "--how: wrong");
-  expect_failure(run({"end", "--how", "interrupted"}), 130, "interrupted");
+  expect_failure(run({"end", "--how", "interrupted"}), 130,
+                 "interrupted; what was finished is kept, and the same command goes on");
+  expect_failure(run({"end", "--how", "for nothing"}), 130, "interrupted; nothing is kept");
+}
+
+TEST(App, AMessageIsOneHarmlessLine) {
+  expect_failure(run({"end", "--how", "name"}), 1, "a\\x0ab \\x1b[31mred\\xff is broken");
+  expect_failure(run({"end", "--how", "torch"}), 1, "out of memory; use fewer --threads");
+  expect_failure(run({"end", "--how", "json"}), 1, "a name is not UTF-8");
+  expect_failure(run({"end", "--how", "\xff"}), 2, "--how: '\\xff' is not UTF-8");
+}
+
+TEST(App, MoreThreadsThanServeAreNotStarted) {
+  const auto many = run({"end", "--how", "threads", "--threads", "4096"});
+  EXPECT_LE(std::stoul(many.out), 4 * std::thread::hardware_concurrency());
+  EXPECT_THAT(many.err, HasSubstr("warning: --threads 4096 is taken as " + many.out.substr(0, 1)));
+  EXPECT_EQ(run({"end", "--how", "threads", "--threads", "3", "--quiet"}).out, "3\n");
 }
 
 TEST(App, WrongUsageEndsWithTwo) {
@@ -112,6 +145,21 @@ TEST(App, CompletionListsVerbsOptionsAndChoices) {
   EXPECT_THAT(run({"__complete"}).out, HasSubstr("end\n"));
   EXPECT_THAT(run({"__complete", "end"}).out, HasSubstr("--threads\n"));
   EXPECT_EQ(run({"__complete", "end", "--device"}).out, "cpu\ncuda\nauto\n");
+}
+
+TEST(AppDeathTest, AHandlerLeavesErrnoAndAClosingTerminalIsOneSignal) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        install_signal_handlers();
+        close(STDERR_FILENO);  // the handler's write() fails
+        errno = ENOSPC;
+        std::raise(SIGHUP);
+        const bool kept = errno == ENOSPC;
+        std::raise(SIGHUP);
+        _exit(kept && stop_flag() ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 TEST(AppDeathTest, TheSecondSignalEndsAtOnce) {

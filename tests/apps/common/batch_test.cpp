@@ -5,13 +5,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <functional>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <stdexcept>
 
 #include "apps/common/file_lock.h"
-#include "apps/common/run_directory.h"
+#include "attn/error.h"
 #include "libattn/io/atomic_file.h"
-#include "tests/apps/common/scratch.h"
+#include "tests/apps/common/verb_context.h"
 
 namespace attn::app {
 namespace {
@@ -19,34 +23,36 @@ namespace {
 using testing::HasSubstr;
 
 // A job whose outputs hold the parameter they were made with.
-class BatchTest : public testing::Test {
+class BatchTest : public VerbContextTest {
  protected:
-  BatchTest() { start_log(Verbosity::quiet); }
-
   BatchResult run() {
     Batch batch{.noun = "item", .folder = scratch_ / "out", .items = {}, .current = {}, .work = {}};
     for (const char* id : {"a", "b", "c", "d", "e"})
       batch.items.push_back({id, scratch_ / "out" / (std::string(id) + ".txt")});
-    batch.current = [&](size_t i) { return Scratch::read(batch.items[i].output) == parameter_; };
+    batch.current = [&](size_t i) {
+      const auto made_with = Scratch::read(batch.items[i].output);
+      if (made_with == "newer") throw NewerFormat("c.txt has format version 9");
+      return made_with == parameter_;
+    };
     batch.work = [&](size_t i) {
       if (interrupt_at_ == batch.items[i].id) throw Interrupted();
-      if (bad_.contains(batch.items[i].id)) throw Error("is, \"bad\"");
+      if (bad_.contains(batch.items[i].id)) fail_();
       worked_.push_back(batch.items[i].id);
       io::write_file(batch.items[i].output, parameter_);
     };
     worked_.clear();
-    return run_batch(batch, {common_, table_, hooks_, progress_, "command", "verb",
-                             [] { return nlohmann::json(); }});
+    return run_batch(batch, context());
+  }
+  // Whether b's output of an earlier call stands where it was.
+  bool stands() const {
+    return Scratch::read(scratch_ / "out/b.txt") == "1" &&
+           !std::filesystem::exists(scratch_ / "out/b.txt.stale");
   }
 
-  Scratch scratch_;
-  Common common_;
-  OptionTable table_;
-  Hooks hooks_;
-  Progress progress_{Verbosity::quiet};
   std::string parameter_ = "1";
   std::string interrupt_at_;
   std::set<std::string> bad_;
+  std::function<void()> fail_ = [] { throw Error("is, \"bad\""); };
   std::vector<std::string> worked_;
 };
 
@@ -86,6 +92,50 @@ TEST_F(BatchTest, AnOlderOutputOfAFailedItemIsSetAside) {
   EXPECT_EQ(run().done, 1);
   EXPECT_EQ(Scratch::read(scratch_ / "out/b.txt"), "2");
   EXPECT_FALSE(std::filesystem::exists(scratch_ / "out/b.txt.stale"));
+}
+
+TEST_F(BatchTest, WhatSaysNothingOfTheInputSetsNothingAside) {
+  run();
+  parameter_ = "2";
+  bad_ = {"b"};
+  const std::vector<std::function<void()>> failures{
+      [] { throw io::system_error("write", "b.txt", ENOSPC); }, [] { throw std::bad_alloc(); },
+      [] { throw std::runtime_error("of a library"); }, [] { throw NewerFormat("tiles of b"); }};
+  for (const auto& failure : failures) {
+    fail_ = failure;
+    EXPECT_EQ(run().failures.size(), 1U);
+    EXPECT_TRUE(stands());
+  }
+  fail_ = [] { throw Error("broken"); };
+  common_.overwrite = true;
+  EXPECT_EQ(run().failures.size(), 1U);
+  EXPECT_TRUE(stands());
+}
+
+TEST_F(BatchTest, ALockThatCannotBeTakenSetsNothingAside) {
+  run();
+  parameter_ = "2";
+  const auto lock = scratch_ / "out/.b.txt.lock";
+  std::filesystem::create_directory(lock);
+  EXPECT_EQ(run().failures.size(), 1U);
+  EXPECT_TRUE(stands());
+  std::filesystem::remove(lock);
+  scratch_.write("out/.b.txt.lock", "notes of somebody's");
+  EXPECT_THAT(run().failures.at(0).reason, HasSubstr("a file of somebody else's has that name"));
+  EXPECT_TRUE(stands());
+  EXPECT_EQ(Scratch::read(lock), "notes of somebody's");
+}
+
+TEST_F(BatchTest, ANewerProgramsOutputIsTheItemsFailure) {
+  run();
+  io::write_file(scratch_ / "out/c.txt", "newer");
+  EXPECT_THAT(run().failures.at(0).reason, HasSubstr("format version 9"));
+  EXPECT_EQ(worked_, std::vector<std::string>{});
+  EXPECT_EQ(Scratch::read(scratch_ / "out/c.txt"), "newer");
+  common_.dry_run = true;
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(run().exit_code(), kFailed);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("fail\tc\tc.txt has format"));
 }
 
 TEST_F(BatchTest, AListThatIsNotOursIsLeftAlone) {
@@ -138,7 +188,7 @@ TEST_F(BatchTest, TwoItemsWithOneOutputAreRefused) {
                     .items = {{"x", scratch_ / "same"}, {"y", scratch_ / "same"}},
                     .current = {},
                     .work = {}};
-  EXPECT_THROW(run_batch(batch, {common_, table_, hooks_, progress_, "", "", {}}), Error);
+  EXPECT_THROW(run_batch(batch, context()), Error);
 }
 
 TEST(FileLock, ADeadProcessHoldsNothing) {
@@ -166,26 +216,6 @@ TEST(FileLock, TheHolderIsNamed) {
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("W/run is in use by process " + std::to_string(getpid())));
   }
-}
-
-TEST_F(BatchTest, ARunDirectoryKnowsWhetherItIsFinished) {
-  table_.add({.name = "seed", .target = &common_.seed, .help = ""});
-  table_.add({.name = "json", .target = &common_.json, .help = ""});
-  const Context context{
-      common_, table_, hooks_, progress_, "attn-x train", "train", [] { return nlohmann::json(); }};
-  {
-    const auto run = RunDirectory::open(scratch_ / "run", context);
-    EXPECT_FALSE(run.finished(context));
-    run.begin(context);
-    EXPECT_FALSE(run.finished(context));
-    EXPECT_THROW(RunDirectory::open(scratch_ / "run", context), Error);
-    run.end(context, {{"auc", 0.9}});
-    EXPECT_TRUE(run.finished(context));
-  }
-  common_.json = true;
-  EXPECT_TRUE(RunDirectory::open(scratch_ / "run", context).finished(context));
-  common_.seed = 2;
-  EXPECT_FALSE(RunDirectory::open(scratch_ / "run", context).finished(context));
 }
 
 TEST(Progress, DurationsRead) {

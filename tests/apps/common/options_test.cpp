@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "apps/common/app.h"
 #include "apps/common/config_file.h"
@@ -29,6 +32,7 @@ struct Everything {
   bool otsu = false;
   bool padding = true;
   std::vector<std::string> names{"a", "b"};
+  bool dry_run = false;
 };
 
 OptionTable table_of(Everything& e) {
@@ -54,6 +58,7 @@ OptionTable table_of(Everything& e) {
   table.add(
       {.name = "model", .target = &e.model, .help = "model", .choices = {"mean", "max", "abmil"}});
   table.add({.name = "names", .target = &e.names, .help = "names"});
+  table.add({.name = "dry-run", .target = &e.dry_run, .help = "tell only", .control = true});
   return table;
 }
 
@@ -161,6 +166,29 @@ TEST(Options, MistakesInAFileAreNamedWithTheirLine) {
   EXPECT_THAT(error("mpp = \n"), HasSubstr("not TOML"));
   EXPECT_THAT(error("[tran]\nmpp=1\n"), HasSubstr("did you mean 'train'?"));
   EXPECT_THAT(error("mpp = [1.0, 2.0]\n"), HasSubstr("takes one value"));
+  EXPECT_THAT(error("dry-run = true\n"), HasSubstr("--dry-run is for one call"));
+}
+
+TEST(Options, AFileMayBeAPipeOrNothingButNoFolder) {
+  const Scratch scratch;
+  Everything e;
+  OptionTable table = table_of(e);
+  assign_from_file(table, "/dev/null", "tile", {"tile"});
+  const auto pipe = scratch / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  std::thread writer([&] { std::ofstream(pipe) << "mpp = 3.0\n"; });
+  assign_from_file(table, pipe, "tile", {"tile"});
+  writer.join();
+  EXPECT_EQ(e.mpp, 3.0);
+  EXPECT_THAT(usage_error([&] { assign_from_file(table, "/nowhere.toml", "tile", {"tile"}); }),
+              HasSubstr("no such file"));
+  EXPECT_THAT(usage_error([&] { assign_from_file(table, "/", "tile", {"tile"}); }),
+              HasSubstr("is a folder"));
+}
+
+TEST(Options, TextThatIsNotUtf8IsRefused) {
+  EXPECT_THAT(parse_error({"W/\xFFz.tif"}), HasSubstr("SLIDES: 'W/\\xffz.tif' is not UTF-8"));
+  EXPECT_THAT(parse_error({"x", "--names", "\xC3"}), HasSubstr("--names: '\\xc3' is not UTF-8"));
 }
 
 TEST(Options, DumpedConfigurationReadsBackTheSame) {
