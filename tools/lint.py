@@ -4,8 +4,10 @@
     tools/lint.py [--changed] [--rules-only] [--jobs N] [FILE...]
 
 --changed limits clang-tidy to the files changed since LINT_BASE (default: the newest commit that is at least a day
-older than HEAD, or HEAD's parent where the tree is younger) and to the sources that include them. A file that passed with the
-same content, headers, flags and checks is not checked again: its key is kept in LIBATTN_CACHE/lint.
+older than HEAD, or HEAD's parent where the tree is younger), those that git does not know yet among them, and to the
+sources that include them; a changed CMakeLists.txt stands for its folder, and a changed .clang-tidy, top CMakeLists.txt,
+cmake/ or lint.py for everything, as does a clone that has no such commit. A file that passed with the same content,
+headers, flags and checks is not checked again: its key is kept in LIBATTN_CACHE/lint.
 """
 import argparse
 import concurrent.futures
@@ -14,6 +16,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -38,10 +41,22 @@ RULES = [
 IGNORE = re.compile(r"lint-allow")
 
 
+def git(*args):
+    """What git prints, or None where it fails."""
+    run = subprocess.run(["git", *args], cwd=ROOT, capture_output=True, text=True)
+    return run.stdout if run.returncode == 0 else None
+
+
+def names_from_git(*args):
+    out = git(*args)
+    if out is None:
+        sys.exit(f"error: 'git {' '.join(args)}' failed in {ROOT}: lint needs a git clone")
+    return [name for name in out.split("\0") if name]
+
+
 def tracked(*patterns):
-    out = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns],
-                         cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return [name for name in out.splitlines() if (ROOT / name).is_file()]
+    names = names_from_git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
+    return [name for name in names if (ROOT / name).is_file()]
 
 
 def house_rules():
@@ -77,36 +92,68 @@ def project_includes(name, seen=None):
     return seen
 
 
-def changed_since_base():
+def base_commit():
+    """The commit that --changed compares with; None where the clone has none."""
     base = os.environ.get("LINT_BASE")
-    git = lambda *a: subprocess.run(["git", *a], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    if not base:
-        head = int(git("log", "-1", "--format=%ct") or 0)
-        base = git("rev-list", "-1", f"--before={head - 86400}", "HEAD") or git("rev-parse", "HEAD~1")
-    return set(git("diff", "--name-only", base).splitlines())
+    if base:
+        if git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}") is None:
+            sys.exit(f"error: LINT_BASE: '{base}' is no commit of this clone")
+        return base
+    head = git("log", "-1", "--format=%ct")
+    if head is None:
+        return None
+    day_old = git("rev-list", "-1", f"--before={int(head) - 86400}", "HEAD") or ""
+    return day_old.strip() or (git("rev-parse", "--verify", "--quiet", "HEAD~1") or "").strip() or None
+
+
+def changed_files():
+    """The files that --changed is about; None: all."""
+    base = base_commit()
+    if base is None:
+        return None
+    changed = set(names_from_git("diff", "-z", "--name-only", base))
+    changed |= set(names_from_git("ls-files", "-z", "--others", "--exclude-standard"))
+    if any(re.fullmatch(r"\.clang-tidy|CMakeLists\.txt|CMakePresets\.json|cmake/.*|tools/lint\.py", n) for n in changed):
+        return None
+    folders = [str(pathlib.PurePath(n).parent) + "/" for n in changed if n.endswith("/CMakeLists.txt")]
+    return changed | {n for n in tracked("*.cpp") if any(n.startswith(f) for f in folders)}
+
+
+# For g++ alone: clang-tidy cannot read the precompiled header, and to clang an unknown warning is an error here.
+NOT_FOR_CLANG = {"-Winvalid-pch", "-Wno-invalid-pch", "-fpch-preprocess", "-Wno-restrict"}
+
+
+def for_clang(command):
+    """A compile command as words, without the compiler cache in front and what is for g++ alone."""
+    words = shlex.split(command)
+    first = next((i for i, word in enumerate(words) if re.search(r"(^|[/-])(c|g|clang)\+\+[^/]*$", word)), 0)
+    kept = []
+    for word in words[first:]:
+        if word.endswith("cmake_pch.hxx") and kept[-1] == "-include":
+            kept.pop()
+        elif word not in NOT_FOR_CLANG:
+            kept.append(word)
+    return kept
 
 
 def compile_database():
-    """The build's commands without the precompiled header, which clang-tidy cannot read."""
+    """Writes the build's commands as clang-tidy can read them; the folder, and the command of each file of this tree."""
     path = ROOT / "build" / "compile_commands.json"
     if not path.is_file():
         sys.exit("error: build/compile_commands.json is missing: run ./dev build first")
-    entries = []
-    for entry in json.loads(path.read_text()):
-        command = re.sub(r"-include \S*cmake_pch\.hxx", "", entry["command"])
-        command = command.replace("-Winvalid-pch", "").replace("-Wno-invalid-pch", "").replace("-fpch-preprocess", "")
-        command = command.replace("-Wno-restrict", "")  # g++'s alone: to clang an unknown warning is an error here
-        command = re.sub(r"^.*?(\S*/(?:c\+\+|g\+\+)\S* )", r"\1", command)  # the compiler cache in front
-        entries.append({**entry, "command": command})
+    entries = [{"directory": e["directory"], "file": e["file"], "arguments": for_clang(e["command"])}
+               for e in json.loads(path.read_text())]
     folder = ROOT / "build" / "lint"
     folder.mkdir(exist_ok=True)
     (folder / "compile_commands.json").write_text(json.dumps(entries))
-    return folder, {str(pathlib.Path(e["file"]).resolve().relative_to(ROOT)): e["command"] for e in entries
-                    if str(e["file"]).startswith(str(ROOT)) and "/build" not in str(e["file"])}
+    ours = {ROOT / name: name for name in tracked("*.cpp")}
+    files = {pathlib.Path(e["directory"], e["file"]).resolve(): e["arguments"] for e in entries}
+    return folder, {ours[file]: words for file, words in files.items() if file in ours}
 
 
-def tidy(folder, name, command):
-    key = hashlib.sha256(((ROOT / ".clang-tidy").read_text() + command.replace(str(ROOT), "")).encode())
+def tidy(folder, name, words):
+    """What clang-tidy finds in a file; nothing where it passes."""
+    key = hashlib.sha256(((ROOT / ".clang-tidy").read_text() + " ".join(words).replace(str(ROOT), "")).encode())
     for include in sorted(project_includes(name)):
         key.update((ROOT / include).read_bytes())
     stamp = CACHE / key.hexdigest()
@@ -117,7 +164,23 @@ def tidy(folder, name, command):
         CACHE.mkdir(parents=True, exist_ok=True)
         stamp.touch()
         return ""
-    return (run.stdout + run.stderr).replace(str(ROOT) + "/", "")
+    # On stderr it counts the warnings of the system's headers; findings, and why it could not go on, stay.
+    reasons = [line for line in run.stderr.splitlines() if not re.match(r"\d+ (warning|error)s? ", line)]
+    return (run.stdout + "\n".join(reasons)).strip().replace(str(ROOT) + "/", "") or f"{name}: clang-tidy failed"
+
+
+def wanted(commands, args):
+    """The files to check, or an exit where there should be some and there are none."""
+    names = sorted(commands)
+    if args.files:
+        files = {str(pathlib.Path(f).resolve().relative_to(ROOT)) for f in args.files}
+        if files - set(names):
+            sys.exit(f"error: not compiled in build/: {', '.join(sorted(files - set(names)))}")
+        return sorted(files)
+    if not names:
+        sys.exit("error: build/compile_commands.json names no source of this tree: run ./dev build again")
+    changed = changed_files() if args.changed else None
+    return names if changed is None else [n for n in names if changed & set(project_includes(n))]
 
 
 def main():
@@ -135,10 +198,7 @@ def main():
         return 1 if bad else 0
 
     folder, commands = compile_database()
-    names = [n for n in sorted(commands) if not args.files or n in args.files]
-    changed = changed_since_base() if args.changed else None
-    if changed is not None:
-        names = [n for n in names if changed & set(project_includes(n))]
+    names = wanted(commands, args)
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for name, said in zip(names, pool.map(lambda n: tidy(folder, n, commands[n]), names)):

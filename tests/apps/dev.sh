@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# ./dev with fakes of the tools it calls: a step that fails ends it, and leaves nothing behind that a later call takes.
+set -u -o pipefail
+root=$1
+W=$(mktemp -d "${TMPDIR:-/tmp}/attn-dev-test-XXXXXX")
+trap 'rm -rf "$W"' EXIT
+failures=0
+complain() {
+  failures=$((failures + 1))
+  printf 'FAILED: %s\n  said: %s\n' "$*" "$(head -c 600 "$W/said" 2>/dev/null)" >&2
+}
+
+# A clone of the files that ./dev itself reads, and tools that note how they were called; `fails NAME [WORD]` makes a tool
+# fail, where WORD is among its arguments.
+mkdir -p "$W/clone/cmake" "$W/clone/bench" "$W/clone/apps/attn-mil" "$W/bin" "$W/elsewhere"
+cp "$root/dev" "$W/clone"
+cp "$root/cmake/wheels.txt" "$W/clone/cmake"
+echo g++ >"$W/clone/cmake/debian-packages.txt"
+fake() {
+  cat >"$1" <<'END'
+#!/usr/bin/env bash
+name=${0##*/}
+echo "$name $*" >>"$W/calls"
+case "$name" in
+  dpkg-query) echo installed ;;
+  uname) cat "$W/machine" ;;
+  python3) case "$*" in
+    *download*)
+      folder=$(sed 's/.* -d \([^ ]*\) .*/\1/' <<<"$*")
+      mkdir -p "$folder" && touch "$folder/a.whl" "$folder/b.whl" ;;
+    *zipfile*) mkdir -p "${@: -1}/torch" ;;
+  esac ;;
+esac
+[ ! -e "$W/fails-$name" ] || ! grep -q -- "$(cat "$W/fails-$name")" <<<"$*"
+END
+  chmod +x "$1"
+}
+for tool in dpkg-query uname python3 cmake ctest; do fake "$W/bin/$tool"; done
+fake "$W/clone/bench/run.sh"
+fake "$W/clone/apps/attn-mil/demo.sh"
+fails() { printf '%s' "${2:-}" >"$W/fails-$1"; }
+works() { rm -f "$W"/fails-*; }
+export W
+echo x86_64 >"$W/machine"
+
+# dev CODE VERB...: must end with CODE; the tools' calls are in $W/calls, what it says in $W/said.
+dev() {
+  local want=$1 code=0
+  shift
+  : >"$W/calls"
+  (cd "$W/elsewhere" && env "${without[@]}" -u CI -u LIBTORCH_ROOT -u ARROW_ROOT -u Torch_DIR -u CMAKE_PREFIX_PATH -u XDG_CACHE_HOME \
+    PATH="$W/bin:$PATH" "${with[@]}" "$W/clone/dev" "$@") >"$W/said" 2>&1 || code=$?
+  [ "$code" = "$want" ] || complain "exit $code instead of $want: ${with[*]} dev $*"
+}
+with=() without=()
+export LIBATTN_CACHE=$W/cache
+called() { grep -q -- "$1" "$W/calls" || complain "never called: $1"; }
+uncalled() { ! grep -q -- "$1" "$W/calls" || complain "called: $1"; }
+said() { grep -q -- "$1" "$W/said" || complain "never said: $1"; }
+
+# Wheels: a step that fails leaves no site, and what a killed call left goes.
+mkdir -p "$W/cache/unpack.killed"
+for step in download 'zipfile.*b.whl'; do
+  fails python3 "$step"
+  dev 1 test
+  said '^error: '
+  uncalled '^cmake'
+  works
+  [ -z "$(find "$W/cache" -mindepth 1 ! -name lock)" ] || complain "left in the cache after a failed $step: $(ls "$W/cache")"
+done
+dev 0 build
+called '^cmake --preset release -DLIBTORCH_ROOT=.*/cache/site-[0-9a-f]*/torch .*-DATTN_WERROR=OFF'
+dev 0 build
+uncalled '^python3'
+
+# A build that fails is not tested, timed or shown.
+for step in ^--preset ^--build; do
+  fails cmake "$step"
+  for verb in test asan bench demo lint; do
+    [ "$verb $step" = "lint ^--build" ] && continue
+    dev 1 "$verb"
+    uncalled '^ctest'
+    uncalled '^run.sh'
+    uncalled '^demo.sh'
+  done
+  works
+done
+dev 0 test -R some
+called '^ctest --preset release .* -R some'
+fails ctest
+dev 1 test
+works
+
+# Whose LibTorch, warnings as errors, where the demo goes.
+mkdir -p "$W/mine/include/ATen/core" && : >"$W/mine/include/ATen/core/Tensor.h"
+with=(LIBTORCH_ROOT=/a Torch_DIR=/b/share/cmake/Torch)
+dev 0 build
+called '-DLIBTORCH_ROOT=/a '
+with=(Torch_DIR=/b/share/cmake/Torch "CMAKE_PREFIX_PATH=$W/mine")
+dev 0 build
+called '-DLIBTORCH_ROOT=/b '
+with=("CMAKE_PREFIX_PATH=/opt:$W/mine" CI=true)
+dev 0 build
+called "-DLIBTORCH_ROOT=$W/mine .*-DATTN_WERROR=ON"
+with=()
+dev 0 demo out
+called "^demo.sh $W/elsewhere/out$"
+dev 0 demo
+called '^demo.sh $'
+
+# Other machines and bare environments are told what to do.
+echo aarch64 >"$W/machine"
+dev 1 build
+said 'x86-64.*aarch64.*LIBTORCH_ROOT'
+with=(LIBTORCH_ROOT=/a ARROW_ROOT=/b)
+dev 0 build
+echo x86_64 >"$W/machine"
+with=() without=(-u HOME -u LIBATTN_CACHE)
+dev 0 help
+dev 1 build
+said 'set LIBATTN_CACHE'
+without=()
+dev 1 biuld
+said 'no such verb: biuld'
+
+if [ $failures = 0 ]; then echo "all passed"; else echo "$failures failed" >&2; exit 1; fi

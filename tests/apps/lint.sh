@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# tools/lint.py with a fake of clang-tidy, in a clone whose path has a blank and the word build in it: what it checks, and
+# that it never passes having checked nothing.
+set -u -o pipefail
+root=$1
+W=$(mktemp -d "${TMPDIR:-/tmp}/attn-lint-test-XXXXXX")
+trap 'rm -rf "$W"' EXIT
+failures=0
+complain() {
+  failures=$((failures + 1))
+  printf 'FAILED: %s\n  said: %s\n' "$*" "$(head -c 600 "$W/said" 2>/dev/null)" >&2
+}
+
+clone="$W/build dir/clone"
+mkdir -p "$clone/tools" "$clone/a" "$clone/b" "$clone/build" "$clone/cmake" "$W/bin"
+cp "$root/tools/lint.py" "$clone/tools"
+cd "$clone" || exit 1
+echo 'Checks: bugprone-*' >.clang-tidy
+echo /build/ >.gitignore
+printf '#pragma once\n' >a/a.h
+printf '#include "a/a.h"\n' >a/a.cpp
+printf 'int b;\n' >b/b.cpp
+touch CMakeLists.txt b/CMakeLists.txt build/generated.cpp
+# database FILE...: what CMake writes, with the precompiled header and a compiler cache in front
+database() {
+  python3 - "$PWD" "$@" <<'END' >build/compile_commands.json
+import json, shlex, sys
+here, *files = sys.argv[1:]
+print(json.dumps([{"directory": here + "/build", "file": f"{here}/{f}",
+                   "command": shlex.join(["/usr/bin/cmake", "-E", "env", "X=1", "/usr/bin/ccache", "/usr/bin/c++", f"-I{here}",
+                   "-Winvalid-pch", "-include", f"{here}/build/cmake_pch.hxx", "-c", f"{here}/{f}"])} for f in files]))
+END
+}
+database a/a.cpp b/b.cpp build/generated.cpp
+cat >"$W/bin/clang-tidy" <<'FAKE'
+#!/usr/bin/env bash
+file=${*: -1}
+echo "${file##*/}" >>"$W/checked"
+python3 - "$file" <<'END' || { echo 'the command is not as it should be'; exit 1; }
+import json, sys
+entry = next(e for e in json.load(open("build/lint/compile_commands.json")) if e["file"] == sys.argv[1])
+words = entry.get("arguments", [])
+sys.exit(words[:1] != ["/usr/bin/c++"] or any("pch" in w or w == "-include" for w in words))
+END
+echo '81234 warnings generated.' >&2
+grep -q bad "$file" || exit 0
+echo "$file:1:1: error: bad [bugprone-bad]"
+exit 1
+FAKE
+chmod +x "$W/bin/clang-tidy"
+export W
+git init -q . && git config user.name t && git config user.email t@t
+commit() { git add -A && git commit -q --allow-empty -m "$1"; }
+
+# lint CODE "FILES CHECKED" OPTION...
+lint() {
+  local want=$1 files=$2 code=0 checked
+  shift 2
+  : >"$W/checked"
+  rm -rf "$W/cache"
+  PATH="$W/bin:$PATH" LIBATTN_CACHE="$W/cache" python3 tools/lint.py "$@" >"$W/said" 2>&1 || code=$?
+  [ "$code" = "$want" ] || complain "exit $code instead of $want: lint $*"
+  checked=$(sort "$W/checked" | xargs)
+  [ "$checked" = "$files" ] || complain "checked '$checked' instead of '$files': lint $*"
+}
+
+commit one
+lint 0 'a.cpp b.cpp'
+lint 0 'a.cpp b.cpp' --changed # no commit to compare with: everything
+commit two
+lint 0 '' --changed
+echo '// more' >>a/a.h
+lint 0 'a.cpp' --changed
+git checkout -q a/a.h
+printf '#include "a/a.h"\n' >a/new.cpp # unknown to git
+database a/a.cpp b/b.cpp a/new.cpp
+lint 0 'new.cpp' --changed
+rm a/new.cpp
+database a/a.cpp b/b.cpp
+for file in .clang-tidy tools/lint.py CMakeLists.txt cmake/new.cmake; do
+  mkdir -p cmake
+  echo '# more' >>$file
+  lint 0 'a.cpp b.cpp' --changed
+  git checkout -q . && git clean -fdq
+done
+echo '# more' >>b/CMakeLists.txt
+lint 0 'b.cpp' --changed
+git checkout -q .
+lint 0 'b.cpp' b/b.cpp
+lint 1 '' nowhere.cpp
+LINT_BASE=nowhere lint 1 '' --changed
+
+# Findings are told and end it; counts of warnings in other people's headers are not told.
+echo 'int bad;' >b/b.cpp
+lint 1 'b.cpp' --changed
+grep -q '^b/b.cpp:1:1: error: bad' "$W/said" || complain "the finding is not told"
+grep -q 'warnings generated' "$W/said" && complain "clang-tidy's counts are told"
+git checkout -q .
+
+# Nothing to check is a failure of its own.
+database build/generated.cpp
+lint 1 ''
+rm -rf .git
+lint 1 ''
+if [ $failures = 0 ]; then echo "all passed"; else echo "$failures failed" >&2; exit 1; fi
