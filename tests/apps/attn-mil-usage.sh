@@ -68,9 +68,41 @@ ok "$MIL" tile "$DATA/slides" --out "$W/tiles" "${TILES[@]}" --quiet
 run bash -c '"$0" info "$1" >/dev/full' "$MIL" "$DATA/labels.csv"
 [ $code = 1 ] || complain "a full stdout must end with 1, not $code"
 
-# Completion.
+# Names that hold anything, threads beyond the machine, configuration from a pipe.
+refused 2 'is not UTF-8' "$MIL" tile $'x\xff' --out y
+refused 1 'no\\x0aw\\x1b\[31mhere' "$MIL" info $'no\nw\x1b[31mhere'
+run "$MIL" info "$DATA/labels.csv" --threads 4096
+has "$W/err" '^warning: --threads 4096 is taken as [0-9]+'
+ok "$MIL" tile x --out y --config <(echo 'mpp = 2.5') --dump-config
+has "$W/out" '^mpp = 2.5'
+ok "$MIL" tile x --out y --config /dev/null --dump-config
+echo 'overwrite = true' >"$W/bad.toml"
+refused 2 'overwrite: --overwrite is for one call' "$MIL" tile x --out y --config "$W/bad.toml"
+
+# Completion: what the program lists, and what the script makes of it in bash.
 ok "$MIL" __complete
 for verb in "${verbs[@]}"; do has "$W/out" "^$verb$"; done
 ok "$MIL" __complete train --model
 has "$W/out" '^abmil-plain$'
+source "$(dirname "$0")/../../apps/common/completion.bash"
+# completes TO WORD...: the last word, typed so far, is completed to TO, words with blanks between them.
+completes() {
+  local to=$1
+  shift
+  COMP_WORDS=("$MIL" "$@") COMP_CWORD=$#
+  _attn_complete
+  [ "${COMPREPLY[*]}" = "$to" ] || complain "'$*' is completed to '${COMPREPLY[*]}', not to '$to'"
+}
+completes 'train' tr
+completes 'train' help tr
+completes '--model' train --json --mo
+completes '--no-resume' train --bags x --no-r
+completes '--no-legend' heatmap --no-l
+completes 'mean max' train --json --model m
+completes 'mean max' train --model = m
+completes 'mean max abmil abmil-plain' train --model =
+cd "$W" || exit 1
+mkdir folder && touch folder-file
+completes 'folder folder-file' train --bags fol
+completes 'folder folder-file' tile --json fol
 finish
