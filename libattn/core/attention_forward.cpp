@@ -20,36 +20,44 @@ inline constexpr int kForwardKeys = 64;
 /// The running state of a block of queries, and its scratch.
 template <class T>
 struct ForwardState {
-  T *qt, *tile, *out, *top, *maxima, *sum, *weighted, *factor;
+  T *qt, *tile, *out, *top, *maxima, *sum, *weighted, *sum_tail, *weighted_tail, *factor;
   int64_t panel, ldo;
   bool started[kPanels] = {};
 };
 
-/// Online softmax of one panel: replaces scores by e = e^{s-m}, updates m, l, t, and leaves
+/// total = factor total + part, with what rounding cut off kept in `tail`: over a million keys the
+/// totals of a row would otherwise lose three digits.
+template <class T>
+HWY_INLINE void add_to_total(Vec<T> factor, Vec<T> part, T* HWY_RESTRICT total,
+                             T* HWY_RESTRICT tail) {
+  const Tag<T> d;
+  const auto old = hn::Mul(factor, hn::Load(d, total));
+  const auto sum = hn::Add(old, part);
+  const auto added = hn::Sub(sum, old);
+  const auto cut = hn::Add(hn::Sub(old, hn::Sub(sum, added)), hn::Sub(part, added));
+  hn::Store(sum, d, total);
+  hn::Store(hn::MulAdd(factor, hn::Load(d, tail), cut), d, tail);
+}
+
+/// Online softmax of panel p: replaces its scores by e = e^{s-m}, updates m, l, t, and leaves
 /// e^{m_old - m} in `factor`.
 template <class T>
-HWY_INLINE void softmax_panel(T* HWY_RESTRICT s, int keys, T* HWY_RESTRICT top,
-                              const T* HWY_RESTRICT maxima, T* HWY_RESTRICT sum,
-                              T* HWY_RESTRICT weighted, T* HWY_RESTRICT factor) {
+HWY_INLINE void softmax_panel(int p, int keys, ForwardState<T>& state) {
   const Tag<T> d;
   constexpr int kN = kLanes<T>;
+  T* HWY_RESTRICT s = state.tile + p * state.panel;
+  T* HWY_RESTRICT top = state.top + p * kN;
   const auto old = hn::Load(d, top);
-  const auto m = hn::Max(old, hn::Load(d, maxima));
-  const auto step = hn::Sub(old, m);
-  const auto scale = exponential(clamp_exponent<T>(step));
-  auto l0 = hn::Load(d, sum), t0 = hn::Load(d, weighted);
-  // While no key was seen old = kLowest, step is huge and l = t = 0: 0 * finite keeps them 0.
-  t0 = hn::Mul(scale, hn::MulAdd(step, l0, t0));
-  l0 = hn::Mul(scale, l0);
-  auto l1 = hn::Zero(d), t1 = hn::Zero(d);
+  const auto m = hn::Max(old, hn::Load(d, state.maxima + p * kN));
+  auto l0 = hn::Zero(d), t0 = hn::Zero(d), l1 = hn::Zero(d), t1 = hn::Zero(d);
   int j = 0;
   for (; j + 2 <= keys; j += 2) {
-    T* p = s + j * kN;
-    const auto x0 = clamp_exponent<T>(hn::Sub(hn::Load(d, p), m));
-    const auto x1 = clamp_exponent<T>(hn::Sub(hn::Load(d, p + kN), m));
+    T* at = s + j * kN;
+    const auto x0 = clamp_exponent<T>(hn::Sub(hn::Load(d, at), m));
+    const auto x1 = clamp_exponent<T>(hn::Sub(hn::Load(d, at + kN), m));
     const auto e0 = exponential(x0), e1 = exponential(x1);
-    hn::Store(e0, d, p);
-    hn::Store(e1, d, p + kN);
+    hn::Store(e0, d, at);
+    hn::Store(e1, d, at + kN);
     l0 = hn::Add(l0, e0);
     l1 = hn::Add(l1, e1);
     t0 = hn::MulAdd(e0, x0, t0);
@@ -62,10 +70,16 @@ HWY_INLINE void softmax_panel(T* HWY_RESTRICT s, int keys, T* HWY_RESTRICT top,
     l0 = hn::Add(l0, e);
     t0 = hn::MulAdd(e, x, t0);
   }
+  // Clamped before anything is multiplied by it: m_old may be -3e38, whether no key was seen or a
+  // mask of that size was added, and an infinite step would make 0 * inf of the sums.
+  const auto step = clamp_exponent<T>(hn::Sub(old, m));
+  const auto factor = exponential(step);
+  const auto moved = hn::Mul(hn::Mul(factor, step), hn::Load(d, state.sum + p * kN));
   hn::Store(m, d, top);
-  hn::Store(hn::Add(l0, l1), d, sum);
-  hn::Store(hn::Add(t0, t1), d, weighted);
-  hn::Store(scale, d, factor);
+  add_to_total<T>(factor, hn::Add(l0, l1), state.sum + p * kN, state.sum_tail + p * kN);
+  add_to_total<T>(factor, hn::Add(hn::Add(t0, t1), moved), state.weighted + p * kN,
+                  state.weighted_tail + p * kN);
+  hn::Store(factor, d, state.factor + p * kN);
 }
 
 /// Maxima of a panel after masks: NaN may be lost here, it comes back through the sums.
@@ -115,10 +129,9 @@ HWY_NOINLINE void forward_key_block(const AttentionInput<T>& in, const QueryBloc
                                            state.panel, state.maxima);
   for (int p = 0; p < block.panels; ++p) {
     if (visible.seen[p] == 0) continue;
-    T* s = state.tile + p * state.panel;
-    if (!maxima_hold) panel_maxima(s, visible.seen[p], state.maxima + p * kN);
-    softmax_panel(s, visible.seen[p], state.top + p * kN, state.maxima + p * kN, state.sum + p * kN,
-                  state.weighted + p * kN, state.factor + p * kN);
+    if (!maxima_hold)
+      panel_maxima(state.tile + p * state.panel, visible.seen[p], state.maxima + p * kN);
+    softmax_panel(p, visible.seen[p], state);
   }
   // Columns of V outermost: 64 wide, they stay in the nearest cache for all queries of the block.
   for (int64_t c = 0; c < in.dv; c += kCols * kN) add_values(in, block, key0, visible, c, state);
@@ -135,7 +148,10 @@ HWY_INLINE void finish_rows(const AttentionInput<T>& in, const QueryBlock& block
   const int64_t row0 = (block.batch * in.heads + block.head) * in.nq + block.first;
   for (int p = 0; p < block.panels; ++p) {
     const int rows = std::min(kN, block.rows - p * kN);
-    const auto m = hn::Load(d, state.top + p * kN), l = hn::Load(d, state.sum + p * kN);
+    const auto m = hn::Load(d, state.top + p * kN);
+    const auto l = hn::Add(hn::Load(d, state.sum + p * kN), hn::Load(d, state.sum_tail + p * kN));
+    const auto t =
+        hn::Add(hn::Load(d, state.weighted + p * kN), hn::Load(d, state.weighted_tail + p * kN));
     const auto dead = hn::Eq(l, hn::Zero(d));
     const auto inverse = hn::IfThenElse(dead, hn::Zero(d), hn::Div(hn::Set(d, T(1)), l));
     const auto log_l =
@@ -143,7 +159,7 @@ HWY_INLINE void finish_rows(const AttentionInput<T>& in, const QueryBlock& block
     const auto lse =
         hn::IfThenElse(dead, hn::Set(d, -std::numeric_limits<T>::infinity()), hn::Add(m, log_l));
     const auto tail = hn::IfThenElse(dead, hn::Zero(d), hn::Add(hn::Sub(m, lse), log_l));
-    auto entropy = hn::NegMulAdd(hn::Load(d, state.weighted + p * kN), inverse, log_l);
+    auto entropy = hn::NegMulAdd(t, inverse, log_l);
     entropy = hn::IfThenElse(hn::Lt(entropy, hn::Zero(d)), hn::Zero(d), entropy);
     const int64_t to = row0 + p * kN;
     if (rows == kN) {
@@ -182,17 +198,17 @@ HWY_NOINLINE void forward_block(const AttentionInput<T>& in, const AttentionOutp
   state.panel = static_cast<int64_t>(key_block) * kN;
   state.ldo = (in.dv + kN - 1) / kN * kN;
   Scratch scratch(Scratch::size<T>(in.d * kQ) + Scratch::size<T>(kPanels * state.panel) +
-                  Scratch::size<T>(kQ * state.ldo) + 5 * Scratch::size<T>(kQ));
+                  Scratch::size<T>(kQ * state.ldo) + 7 * Scratch::size<T>(kQ));
   state.qt = scratch.take<T>(in.d * kQ);
   state.tile = scratch.take<T>(kPanels * state.panel);
   state.out = scratch.take<T>(kQ * state.ldo);
-  for (T** piece : {&state.top, &state.maxima, &state.sum, &state.weighted, &state.factor}) {
+  for (T** piece : {&state.top, &state.maxima, &state.sum, &state.weighted, &state.sum_tail,
+                    &state.weighted_tail, &state.factor}) {
     *piece = scratch.take<T>(kQ);
   }
-  for (int p = 0; p < block.panels; ++p) {
-    hn::Store(hn::Set(d, kLowest<T>), d, state.top + p * kN);
-    hn::Store(hn::Zero(d), d, state.sum + p * kN);
-    hn::Store(hn::Zero(d), d, state.weighted + p * kN);
+  std::fill_n(state.top, kQ, kLowest<T>);
+  for (T* piece : {state.sum, state.weighted, state.sum_tail, state.weighted_tail}) {
+    std::fill_n(piece, kQ, T(0));
   }
   pack_transposed(
       in.q.data + block.batch * in.q.batch + block.head * in.q.head + block.first * in.q.row,

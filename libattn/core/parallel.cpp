@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -55,10 +56,16 @@ void run_workers(const Parallel& parallel, int workers, const std::function<void
   if (parallel.run) {
     parallel.run(workers, guarded);
   } else {
-    std::vector<std::thread> threads;
-    for (int w = 1; w < workers; ++w) threads.emplace_back(guarded, w);
+    std::vector<std::jthread> threads;
+    threads.reserve(static_cast<size_t>(workers));
+    int started = 1;
+    try {
+      for (; started < workers; ++started) threads.emplace_back(guarded, started);
+    } catch (const std::system_error&) {  // the system has no more threads: go on with these
+    }
     guarded(0);
-    for (std::thread& thread : threads) thread.join();
+    for (int w = started; w < workers; ++w) guarded(w);
+    threads.clear();
   }
   if (failure) std::rethrow_exception(failure);
 }

@@ -31,6 +31,18 @@ HWY_INLINE void transpose_scores(const T* HWY_RESTRICT from, int64_t row, int64_
   }
 }
 
+/// From one maximum down to the other: (m_old - m, e^{m_old - m}), the difference no lower than
+/// where e^x is 0, so that scores of -3e38 (a mask by addition) make no infinity.
+template <class T>
+struct Descent {
+  T step, factor;
+};
+template <class T>
+HWY_INLINE Descent<T> descent(T old, T m) {
+  const auto step = clamp_exponent<T>(hn::Set(Tag<T>(), old - m));
+  return {hn::GetLane(step), hn::GetLane(exponential(step))};
+}
+
 /// Online softmax of one head over a line of scores, which become e^{s-m}. Returns e^{m_old - m}.
 template <class T>
 HWY_INLINE T softmax_line(T* HWY_RESTRICT s, int64_t n, PoolState<T>& state) {
@@ -48,8 +60,7 @@ HWY_INLINE T softmax_line(T* HWY_RESTRICT s, int64_t n, PoolState<T>& state) {
     l = hn::Add(l, e);
     t = hn::MulAdd(e, x, t);
   }
-  const T step = state.m - m;
-  const T factor = hn::GetLane(exponential(clamp_exponent<T>(hn::Set(d, step))));
+  const auto [step, factor] = descent(state.m, m);
   state.t = factor * (state.t + step * state.l) + hn::GetLane(hn::SumOfLanes(d, t));
   state.l = factor * state.l + hn::GetLane(hn::SumOfLanes(d, l));
   state.m = m;
@@ -91,7 +102,6 @@ template <class T>
 HWY_NOINLINE void pool_finish(const PoolInput<T>& in, const PoolOutput<T>& out,
                               const PoolPlan& plan, int64_t bag, int64_t k,
                               const PoolState<T>* states, const T* parts) {
-  const Tag<T> d;
   const int64_t first = plan.first_chunk(bag), last = plan.first_chunk(bag + 1),
                 row = bag * in.heads + k;
   T* to = out.out + row * in.d;
@@ -100,8 +110,7 @@ HWY_NOINLINE void pool_finish(const PoolInput<T>& in, const PoolOutput<T>& out,
   for (int64_t c = first; c < last; ++c) sum.m = std::max(sum.m, states[c * in.heads + k].m);
   for (int64_t c = first; c < last; ++c) {
     const PoolState<T>& s = states[c * in.heads + k];
-    const T step = s.m - sum.m;
-    const T factor = hn::GetLane(exponential(clamp_exponent<T>(hn::Set(d, step))));
+    const auto [step, factor] = descent(s.m, sum.m);
     sum.t += factor * (s.t + step * s.l);
     sum.l += factor * s.l;
     const T* from = parts + (c * in.heads + k) * in.d;

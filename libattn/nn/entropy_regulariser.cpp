@@ -22,8 +22,9 @@ double EntropyRegulariser::weight_at(double progress) const {
 }
 
 at::Tensor EntropyRegulariser::term(const at::Tensor& entropy, double progress) const {
-  const auto heads = static_cast<double>(entropy.size(1));
-  return entropy.sum() * (-weight_at(progress) / heads);
+  const double now = weight_at(progress);
+  if (now == 0) return at::zeros({}, entropy.options());
+  return entropy.sum() * (-now / static_cast<double>(entropy.size(1)));
 }
 
 WeightSchedule parse_weight_schedule(std::string_view word) {

@@ -21,7 +21,8 @@ struct EntropyRegulariser {
   /// lambda (1 - t).
   double weight_at(double progress) const;
   /// lambda_t R of `entropy` (B,K) as attn::attention_pool returns it: mean over heads, sum over
-  /// bags. Differentiable, scalar.
+  /// bags. Differentiable, scalar; a lambda_t of 0 gives 0 without a graph, whatever the entropy
+  /// is.
   at::Tensor term(const at::Tensor& entropy, double progress) const;
 };
 

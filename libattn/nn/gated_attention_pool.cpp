@@ -2,15 +2,19 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/nn/init.h>
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "attn/error.h"
 #include "attn/pooling.h"
+#include "libattn/core/parallel.h"
+#include "libattn/ops/check.h"
+#include "libattn/ops/first_order.h"
 
 namespace attn::nn {
 namespace {
@@ -23,8 +27,9 @@ namespace {
 template <typename T>
 void gate_backward(const T* ds, const T* w, const T* dg, const T* a, const T* s, T* dv, T* du,
                    int64_t rows, int64_t width) {
-  at::parallel_for(0, rows, 1 + 32768 / (width + 1), [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) {
+  const int64_t piece = 1 + 32768 / (width + 1);
+  core::run_tasks(ops::torch_threads(), (rows + piece - 1) / piece, [&](int64_t task) {
+    for (int64_t n = task * piece; n < std::min((task + 1) * piece, rows); ++n) {
       const int64_t o = n * width;
       for (int64_t j = 0; j < width; ++j) {
         const T g = dg != nullptr ? dg[o + j] : ds[n] * w[j];
@@ -85,11 +90,15 @@ struct ScoreFunction : torch::autograd::Function<ScoreFunction> {
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const variable_list s = ctx->get_saved_variables();
-    variable_list out;
-    for (size_t i = 0; i < 7; ++i) out.push_back(at::zeros_like(s[i]));
-    GatedAttentionWeights grad = unpack(out);
-    gated_attention_backward(grads[0], s[0], unpack(s), {s[7], s[9], s[8]}, grad, out[0]);
-    return out;
+    variable_list inputs(s.begin(), s.begin() + 7);
+    inputs.push_back(grads[0]);
+    return ops::first_order("gated_attention_scores", inputs, [&] {
+      variable_list out;
+      for (size_t i = 0; i < 7; ++i) out.push_back(at::zeros_like(s[i]));
+      GatedAttentionWeights grad = unpack(out);
+      gated_attention_backward(grads[0], s[0], unpack(s), {s[7], s[9], s[8]}, grad, out[0]);
+      return out;
+    });
   }
 
   static GatedAttentionWeights unpack(const variable_list& t) {
@@ -133,6 +142,13 @@ void gated_attention_backward(const at::Tensor& grad_scores, const at::Tensor& h
 }
 
 at::Tensor gated_attention_scores(const at::Tensor& h, const GatedAttentionWeights& w) {
+  constexpr const char* kOp = "gated_attention_scores";
+  ops::check_input(kOp, "h", h, 2, "(T, D): instances, features");
+  ops::check_same_type(kOp, "h", h, "the weights", w.v_weight);
+  if (h.size(1) != w.v_weight.size(1)) {
+    throw Error(std::string(kOp) + ": h has shape " + ops::shape_text(h) + "; expected (T, " +
+                std::to_string(w.v_weight.size(1)) + "), the width the weights were made for");
+  }
   const at::Tensor none = w.gated() ? at::Tensor() : at::empty({0}, h.options());
   return ScoreFunction::apply(h, w.v_weight, w.v_bias, w.gated() ? w.u_weight : none,
                               w.gated() ? w.u_bias : none, w.w_weight, w.w_bias);

@@ -35,7 +35,8 @@ void gated_attention_backward(const at::Tensor& grad_scores, const at::Tensor& h
                               const GatedAttentionCache& cache, GatedAttentionWeights& grad,
                               const at::Tensor& grad_h);
 
-/// The same scores with autograd, through the two functions above.
+/// The same scores with autograd, through the two functions above. Throws attn::Error where h is
+/// not (T,D) of the weights' type on the CPU, and when differentiated twice.
 at::Tensor gated_attention_scores(const at::Tensor& h, const GatedAttentionWeights& weights);
 
 struct AttentionPoolOutput {
@@ -58,7 +59,8 @@ class AttentionPool : public torch::nn::Module {
  public:
   explicit AttentionPool(const AttentionPoolOptions& options);
   /// h (T,D) the instances of all bags one after the other; offsets (B+1) int64 on the CPU, from 0
-  /// to T. Differentiable.
+  /// to T. Differentiable. Throws attn::Error as gated_attention_scores and attn::attention_pool
+  /// do.
   AttentionPoolOutput forward(const at::Tensor& h, const at::Tensor& offsets) const;
   const GatedAttentionWeights& weights() const { return weights_; }
 

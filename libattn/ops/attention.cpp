@@ -9,12 +9,12 @@
 
 #include "attn/error.h"
 #include "libattn/ops/check.h"
+#include "libattn/ops/first_order.h"
 
 namespace attn {
 namespace {
 
 using ops::if_defined;
-using ops::only_defined;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::tensor_list;
@@ -147,33 +147,6 @@ tensor_list run_backward(const Problem& p, const Saved& s, const tensor_list& in
   return outgoing;
 }
 
-/// The gradients as a function of their own, so that differentiating them again is refused and not
-/// silently zero.
-struct AttentionBackward : public Function<AttentionBackward> {
-  static tensor_list forward(AutogradContext*, const at::Tensor& q, const at::Tensor& k,
-                             const at::Tensor& v, const std::optional<at::Tensor>& bias,
-                             const std::optional<at::Tensor>& dout,
-                             const std::optional<at::Tensor>& dlse,
-                             const std::optional<at::Tensor>& dentropy, const Problem& p,
-                             const Saved& s, const std::vector<bool>& wanted) {
-    Problem problem = p;
-    problem.q = q;
-    problem.k = k;
-    problem.v = v;
-    problem.bias = bias.value_or(at::Tensor());
-    return only_defined(run_backward(
-        problem, s,
-        {dout.value_or(at::Tensor()), dlse.value_or(at::Tensor()), dentropy.value_or(at::Tensor())},
-        wanted));
-  }
-  static tensor_list backward(AutogradContext*, const tensor_list&) {
-    throw Error(
-        "attention: its gradient was differentiated again (double backward), which it does not "
-        "support; compute the "
-        "attention from matmul and softmax where second derivatives are needed");
-  }
-};
-
 struct AttentionFunction : public Function<AttentionFunction> {
   static tensor_list forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k,
                              const at::Tensor& v, const std::optional<at::Tensor>& bias,
@@ -208,17 +181,10 @@ struct AttentionFunction : public Function<AttentionFunction> {
                                       p.bias.defined() && ctx->needs_input_grad(3)};
     tensor_list g(7);
     if (!incoming[0].defined() && !incoming[1].defined() && !incoming[2].defined()) return g;
-    if (!c10::GradMode::is_enabled()) {
-      const tensor_list found = run_backward(p, s, incoming, wanted);
-      std::copy(found.begin(), found.end(), g.begin());
-      return g;
-    }
     const tensor_list found =
-        AttentionBackward::apply(p.q, p.k, p.v, if_defined(p.bias), if_defined(incoming[0]),
-                                 if_defined(incoming[1]), if_defined(incoming[2]), p, s, wanted);
-    for (size_t i = 0, next = 0; i < wanted.size(); ++i) {
-      if (wanted[i]) g[i] = found[next++];
-    }
+        ops::first_order(kOp, {p.q, p.k, p.v, p.bias, incoming[0], incoming[1], incoming[2]},
+                         [&] { return run_backward(p, s, incoming, wanted); });
+    std::copy(found.begin(), found.end(), g.begin());
     return g;
   }
 };

@@ -54,7 +54,7 @@ at::Tensor check_offsets(const char* op, const at::Tensor& offsets, int64_t tota
                            ", shape " + shape_text(offsets) + ", device " + offsets.device().str()
                      : std::string("; found an undefined tensor")));
   }
-  const at::Tensor packed = offsets.contiguous();
+  at::Tensor packed = offsets.contiguous();
   const int64_t* at = packed.const_data_ptr<int64_t>();
   const int64_t bags = packed.size(0) - 1;
   if (at[0] != 0) throw Error(where + "[0] is " + std::to_string(at[0]) + "; expected 0");

@@ -5,7 +5,6 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "attn/core.h"
 
@@ -27,17 +26,9 @@ at::Tensor check_offsets(const char* op, const at::Tensor& offsets, int64_t tota
 /// "(2, 3, 4)".
 std::string shape_text(const at::Tensor& tensor);
 
-/// How undefined tensors travel through torch::autograd::Function: in as an empty optional, out not
-/// at all.
+/// How an undefined tensor enters torch::autograd::Function: as an empty optional.
 inline std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {
   return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
-}
-inline std::vector<at::Tensor> only_defined(const std::vector<at::Tensor>& tensors) {
-  std::vector<at::Tensor> defined;
-  for (const at::Tensor& tensor : tensors) {
-    if (tensor.defined()) defined.push_back(tensor);
-  }
-  return defined;
 }
 
 /// LibTorch's own threads: at::get_num_threads() of them, through at::parallel_for.

@@ -10,12 +10,11 @@
 #include "attn/core.h"
 #include "attn/error.h"
 #include "libattn/ops/check.h"
+#include "libattn/ops/first_order.h"
 
 namespace attn {
 namespace {
 
-using ops::if_defined;
-using ops::only_defined;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::tensor_list;
@@ -106,27 +105,6 @@ tensor_list run_backward(const at::Tensor& given_scores, const at::Tensor& given
   return outgoing;
 }
 
-/// The gradients as a function of their own, so that differentiating them again is refused and not
-/// silently zero.
-struct PoolBackward : public Function<PoolBackward> {
-  static tensor_list forward(AutogradContext*, const at::Tensor& scores, const at::Tensor& values,
-                             const std::optional<at::Tensor>& dout,
-                             const std::optional<at::Tensor>& dlse,
-                             const std::optional<at::Tensor>& dentropy, const at::Tensor& offsets,
-                             const Saved& s, bool want_scores, bool want_values) {
-    return only_defined(run_backward(
-        scores, values, offsets, s,
-        {dout.value_or(at::Tensor()), dlse.value_or(at::Tensor()), dentropy.value_or(at::Tensor())},
-        want_scores, want_values));
-  }
-  static tensor_list backward(AutogradContext*, const tensor_list&) {
-    throw Error(
-        "attention_pool: its gradient was differentiated again (double backward), which it does "
-        "not support; pool with "
-        "softmax and matmul where second derivatives are needed");
-  }
-};
-
 struct PoolFunction : public Function<PoolFunction> {
   static tensor_list forward(AutogradContext* ctx, const at::Tensor& scores,
                              const at::Tensor& values, const at::Tensor& offsets) {
@@ -142,18 +120,10 @@ struct PoolFunction : public Function<PoolFunction> {
     if (!incoming[0].defined() && !incoming[1].defined() && !incoming[2].defined()) return g;
     const Saved s{kept[3].detach(), kept[4].detach(), kept[5].detach(), kept[6].detach()};
     const bool scores = ctx->needs_input_grad(0), values = ctx->needs_input_grad(1);
-    if (!c10::GradMode::is_enabled()) {
-      const tensor_list found =
-          run_backward(kept[0], kept[1], kept[2], s, incoming, scores, values);
-      g[0] = found[0];
-      g[1] = found[1];
-      return g;
-    }
-    const tensor_list found =
-        PoolBackward::apply(kept[0], kept[1], if_defined(incoming[0]), if_defined(incoming[1]),
-                            if_defined(incoming[2]), kept[2], s, scores, values);
-    if (scores) g[0] = found.front();
-    if (values) g[1] = found.back();
+    const tensor_list found = ops::first_order(
+        kOp, {kept[0], kept[1], incoming[0], incoming[1], incoming[2]},
+        [&] { return run_backward(kept[0], kept[1], kept[2], s, incoming, scores, values); });
+    std::copy(found.begin(), found.end(), g.begin());
     return g;
   }
 };
@@ -179,20 +149,20 @@ PoolResult attention_pool(const at::Tensor& scores, const at::Tensor& values,
   return {r[0], r[1], r[2]};
 }
 
-at::Tensor pool_weights(const at::Tensor& scores, const at::Tensor& lse,
-                        const at::Tensor& offsets) {
+at::Tensor pool_weights(const at::Tensor& scores, const at::Tensor& offsets) {
   constexpr const char* kName = "pool_weights";
   ops::check_input(kName, "scores", scores, 2, "(T, K): instances, heads");
-  ops::check_input(kName, "lse", lse, 2, "(B, K): bags, heads");
-  ops::check_same_type(kName, "lse", lse, "scores", scores);
   const at::Tensor packed = ops::check_offsets(kName, offsets, scores.size(0));
-  if (lse.size(0) != packed.size(0) - 1 || lse.size(1) != scores.size(1)) {
-    throw Error(std::string(kName) + ": lse has shape " + ops::shape_text(lse) + "; expected (" +
-                std::to_string(packed.size(0) - 1) + ", " + std::to_string(scores.size(1)) +
-                "): bags, heads");
+  const at::NoGradGuard no_graph;
+  at::Tensor weights = at::empty(scores.sizes(), scores.options());
+  const int64_t* at = packed.const_data_ptr<int64_t>();
+  for (int64_t b = 0; b + 1 < packed.size(0); ++b) {
+    if (at[b + 1] == at[b]) continue;
+    const at::Tensor s = scores.slice(0, at[b], at[b + 1]);
+    const at::Tensor dead = s.amax(0, /*keepdim=*/true).isneginf();  // (1,K)
+    weights.slice(0, at[b], at[b + 1]).copy_(at::softmax(s, 0).masked_fill(dead, 0));
   }
-  const at::Tensor lengths = at::diff(packed);
-  return (scores.detach() - at::repeat_interleave(lse.detach(), lengths, 0, scores.size(0))).exp();
+  return weights;
 }
 
 }  // namespace attn

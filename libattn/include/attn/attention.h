@@ -30,9 +30,10 @@ struct AttentionResult {
 /// entropy = -sum p log p, from one pass in O(N) memory (Dao 2023, arXiv 2307.08691, with the
 /// entropy accumulator t = sum e^{s-m}(s-m)). q (B,H,Nq,D), k (B,H,Nk,D), v (B,H,Nk,Dv): fp32 or
 /// fp64 on the CPU, any strides (no copy where the last dimension is contiguous). A row that sees
-/// no key: out 0, entropy 0, lse -inf, no gradient. Runs on at::get_num_threads() threads; the
-/// result does not depend on their number. Throws attn::Error for shapes, types or devices that do
-/// not fit, and when differentiated twice.
+/// no key: out 0, entropy 0, lse -inf, no gradient. Keys that are hidden must hold finite numbers
+/// in k and v (their weight 0 times NaN is NaN), as everywhere in LibTorch. Runs on
+/// at::get_num_threads() threads; the result does not depend on their number. Throws attn::Error
+/// for shapes, types or devices that do not fit, and when differentiated twice.
 AttentionResult attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const AttentionOptions& options = {});
 

@@ -22,8 +22,8 @@ struct PoolResult {
 PoolResult attention_pool(const at::Tensor& scores, const at::Tensor& values,
                           const at::Tensor& offsets);
 
-/// The weights p (T,K) of the pooling that gave `lse` (B,K): exp(scores - lse of the row's bag). No
-/// gradient.
-at::Tensor pool_weights(const at::Tensor& scores, const at::Tensor& lse, const at::Tensor& offsets);
+/// The weights p (T,K) of that pooling: the softmax of each bag's scores (T,K), 0 where all scores
+/// of a bag and head are -inf. No gradient. Throws attn::Error as attention_pool does.
+at::Tensor pool_weights(const at::Tensor& scores, const at::Tensor& offsets);
 
 }  // namespace attn

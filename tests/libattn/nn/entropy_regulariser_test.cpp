@@ -32,6 +32,13 @@ TEST(EntropyRegulariser, TermIsTheSumOfALogAOverHeads) {
   EXPECT_NEAR(aem.term(entropy, 0).item<double>(), 0.1 * r.item<double>(), 1e-15);
 }
 
+TEST(EntropyRegulariser, AWeightOfZeroIsNoTermAtAll) {
+  const at::Tensor broken = at::full({1, 1}, NAN, at::kDouble).requires_grad_();
+  const at::Tensor term = EntropyRegulariser{0.0, WeightSchedule::constant}.term(broken, 0);
+  EXPECT_EQ(term.item<double>(), 0);
+  EXPECT_FALSE(term.requires_grad());
+}
+
 TEST(EntropyRegulariser, NamesGoBothWays) {
   for (const char* word : {"constant", "cosine", "linear"})
     EXPECT_EQ(to_string(parse_weight_schedule(word)), word);

@@ -95,6 +95,20 @@ TEST(AttentionPool, RefusesWidthsBelowOne) {
   EXPECT_THROW(AttentionPool({0, 4, 1, true}), UsageError);
 }
 
+TEST(GatedAttention, RefusesToBeDifferentiatedTwice) {
+  const Shape shape{5, 4, 3, 1, true};
+  const at::Tensor h = at::randn({5, 4}, at::kDouble).requires_grad_();
+  const auto first = torch::autograd::grad({gated_attention_scores(h, random_weights(shape)).sum()},
+                                           {h}, {}, std::nullopt, /*create_graph=*/true);
+  EXPECT_THROW(torch::autograd::grad({first[0].pow(2).sum()}, {h}), Error);
+}
+
+TEST(AttentionPool, RefusesInstancesOfAnotherWidth) {
+  AttentionPool pool({6, 4, 1, true});
+  EXPECT_THROW(pool.forward(at::randn({3, 5}), at::tensor({0, 3}, at::kLong)), Error);
+  EXPECT_THROW(pool.forward(at::randn({3, 6}, at::kDouble), at::tensor({0, 3}, at::kLong)), Error);
+}
+
 TEST(PoolPass, MatchesAutogradOfTheEquation) {
   for (const int64_t n : {1, 2, 17, 1000}) {
     const at::Tensor s = at::randn({n, 1}, at::kDouble).mul_(3).requires_grad_();

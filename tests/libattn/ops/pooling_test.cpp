@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -170,14 +171,40 @@ TEST(AttentionPool, WeightsSumToOneAndGiveTheOutput) {
   const at::Tensor scores = at::randn({12, 2}, at::kDouble),
                    values = at::randn({12, 3}, at::kDouble), offsets = offsets_of({5, 0, 7});
   const PoolResult r = attention_pool(scores, values, offsets);
-  const at::Tensor p = pool_weights(scores, r.lse, offsets);
+  const at::Tensor p = pool_weights(scores, offsets);
   EXPECT_LE((p.narrow(0, 0, 5).sum(0) - 1).abs().max().item<double>(), 1e-14);
   EXPECT_LE((at::matmul(p.narrow(0, 5, 7).t(), values.narrow(0, 5, 7)) - r.out[2])
                 .abs()
                 .max()
                 .item<double>(),
             1e-14);
-  EXPECT_FALSE(pool_weights(scores.detach().requires_grad_(true), r.lse, offsets).requires_grad());
+  EXPECT_FALSE(pool_weights(scores.detach().requires_grad_(true), offsets).requires_grad());
+}
+
+TEST(AttentionPool, WeightsOfLargeScoresAndOfNoneAtAll) {
+  at::manual_seed(5);
+  const at::Tensor scores = at::randn({500, 1}) + 1e4;
+  EXPECT_NEAR(pool_weights(scores, offsets_of({500})).sum().item<double>(), 1, 1e-6);
+  const at::Tensor dead = at::full({3, 2}, -INFINITY);
+  EXPECT_EQ(pool_weights(dead, offsets_of({3})).abs().sum().item<double>(), 0);
+}
+
+TEST(AttentionPool, AMaskOfVeryLowScoresIsAMask) {
+  // The lowest number of the type as a mask: over a part, a line and a chunk of instances.
+  for (const int64_t hidden : {1, 255, 256, 300, 4096, 5000}) {
+    at::manual_seed(6);
+    const at::Tensor kept = at::randn({700, 1}), values = at::randn({hidden + 700, 3});
+    const auto run = [&](double mask) {
+      const at::Tensor s =
+          at::cat({at::full({hidden, 1}, mask), kept}).detach().requires_grad_(true);
+      const PoolResult r = attention_pool(s, values, offsets_of({hidden + 700}));
+      const at::Tensor g = torch::autograd::grad({functional(r)}, {s})[0];
+      return std::vector<at::Tensor>{r.out, r.lse, r.entropy, g};
+    };
+    const auto ours = run(std::numeric_limits<float>::lowest()), exact = run(-INFINITY);
+    for (size_t i = 0; i < ours.size(); ++i)
+      EXPECT_TRUE(at::allclose(ours[i], exact[i], 1e-5, 1e-5)) << hidden << ' ' << i;
+  }
 }
 
 TEST(AttentionPool, NanStaysInItsBag) {
@@ -226,9 +253,9 @@ TEST(AttentionPool, RefusesWhatDoesNotFit) {
       "end at 3 but scores have 4 rows");
   expect_refusal(
       [&] {
-        pool_weights(s, at::zeros({2, 1}), o);
+        pool_weights(s, at::tensor({0, 3}, at::kLong));
       },
-      "lse has shape (2, 1); expected (1, 1)");
+      "pool_weights: offsets end at 3 but scores have 4 rows");
 }
 
 TEST(AttentionPool, RefusesToBeDifferentiatedTwice) {
