@@ -9,6 +9,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
@@ -17,6 +18,7 @@
 
 #include "attn/error.h"
 #include "libattn/io/atomic_file.h"
+#include "libattn/io/digest.h"
 #include "libattn/io/json.h"
 #include "libattn/io/nearest_name.h"
 #include "libattn/io/text.h"
@@ -30,6 +32,7 @@ static_assert(std::endian::native == std::endian::little,
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // the reference implementation's limit
 constexpr std::size_t kLengthBytes = 8;
+constexpr const char* kSeal = "xxh3_128";  // among the metadata: the checksum of everything else
 
 struct DtypeRow {
   Dtype dtype;
@@ -54,14 +57,45 @@ const DtypeRow& row_of(Dtype dtype) {
 
 /// Bytes of a tensor, or false on overflow or a negative size.
 bool byte_count(const std::vector<int64_t>& shape, std::size_t element, uint64_t& bytes) {
-  // A zero anywhere makes the tensor empty, however large the others.
   if (std::any_of(shape.begin(), shape.end(), [](int64_t size) { return size < 0; })) return false;
+  // The product of the other sizes must exist even then: libraries compute it for the strides.
   bytes = element;
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) bytes = 0;
   for (const int64_t size : shape)
-    if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes)) return false;
+    if (size > 0 && __builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes))
+      return false;
+  if (bytes > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return false;
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) bytes = 0;
   return true;
 }
+
+/// XXH3-128 of the metadata, the table of tensors in their order in the file (name, dtype, number
+/// of dimensions, sizes) and their bytes; numbers as 8 bytes little-endian, texts after their
+/// length.
+class Seal {
+ public:
+  void metadata(const std::map<std::string, std::string>& values) {
+    for (const auto& [key, value] : values) {
+      text(key);
+      text(value);
+    }
+  }
+  void tensor(std::string_view name, Dtype dtype, const std::vector<int64_t>& shape) {
+    text(name);
+    text(dtype_name(dtype));
+    number(shape.size());
+    for (const int64_t size : shape) number(static_cast<uint64_t>(size));
+  }
+  void bytes(std::span<const std::byte> data) { digest_.update(data.data(), data.size()); }
+  std::string hex() const { return digest_.hex(); }
+
+ private:
+  void number(uint64_t value) { digest_.update(&value, sizeof value); }
+  void text(std::string_view value) {
+    number(value.size());
+    digest_.update(value);
+  }
+  Digest digest_;
+};
 
 /// Reads exactly to.size() bytes at `offset`; Error when the file ends before.
 void read_at(int file, const std::filesystem::path& path, uint64_t offset,
@@ -197,6 +231,7 @@ Safetensors Safetensors::open(const std::filesystem::path& path) {
     file.entries_.push_back(
         parse_entry(item.key(), item.value(), name + ": tensor " + quote_text(item.key(), 80)));
   }
+  if (const auto seal = file.metadata_.extract(kSeal); !seal.empty()) file.seal_ = seal.mapped();
   check_layout(file.entries_, static_cast<uint64_t>(status.st_size) - data_begin, name);
   for (std::size_t i = 0; i < file.entries_.size(); ++i) {
     file.entries_[i].begin += data_begin;
@@ -213,6 +248,7 @@ Safetensors::Safetensors(Safetensors&& other) noexcept
     : path_(std::move(other.path_)),
       file_(std::exchange(other.file_, -1)),
       metadata_(std::move(other.metadata_)),
+      seal_(std::move(other.seal_)),
       entries_(std::move(other.entries_)),
       index_(std::move(other.index_)) {}
 
@@ -220,6 +256,7 @@ Safetensors& Safetensors::operator=(Safetensors&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(file_, other.file_);
   std::swap(metadata_, other.metadata_);
+  std::swap(seal_, other.seal_);
   std::swap(entries_, other.entries_);
   std::swap(index_, other.index_);
   return *this;
@@ -243,6 +280,27 @@ const std::string& Safetensors::metadata(const std::string& key) const {
   if (found == metadata_.end())
     throw Error(path_.string() + ": its metadata lack the key " + quote_text(key));
   return found->second;
+}
+
+void Safetensors::verify() const {
+  if (seal_.empty()) return;
+  Seal seal;
+  seal.metadata(metadata_);
+  for (const Entry& entry : entries_) seal.tensor(entry.name, entry.dtype, entry.shape);
+  std::vector<std::byte> piece(std::size_t{1} << 20);
+  for (const Entry& entry : entries_) {
+    for (uint64_t done = 0; done < entry.bytes;) {
+      const auto part =
+          std::span(piece).first(std::min<uint64_t>(piece.size(), entry.bytes - done));
+      read_at(file_, path_, entry.begin + done, part);
+      seal.bytes(part);
+      done += part.size();
+    }
+  }
+  if (seal.hex() != seal_)
+    throw Error(path_.string() +
+                ": the file is damaged (its contents do not match its checksum); write or copy it "
+                "again");
 }
 
 void Safetensors::read(const Entry& entry, std::span<std::byte> to) const {
@@ -276,13 +334,18 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
            std::make_pair(-row_of(b->dtype).rank, std::string_view(b->name));
   });
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  Seal seal;
+  seal.metadata(metadata);
+  for (const TensorBytes* tensor : order) seal.tensor(tensor->name, tensor->dtype, tensor->shape);
+  for (const TensorBytes* tensor : order) seal.bytes(tensor->bytes);
   for (const auto& [key, value] : metadata) {
-    if (find_invalid_utf8(key) != std::string::npos ||
+    if (find_invalid_utf8(key) != std::string::npos || key == kSeal ||
         find_invalid_utf8(value) != std::string::npos)
       throw std::logic_error("write_safetensors: the metadata " + quote_text(key) +
-                             " are not UTF-8");
+                             " are not UTF-8, or in the checksum's place");
     header["__metadata__"][key] = value;
   }
+  header["__metadata__"][kSeal] = seal.hex();
   uint64_t offset = 0;
   std::set<std::string_view> seen;
   for (const TensorBytes* tensor : order) {

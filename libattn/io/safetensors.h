@@ -29,11 +29,12 @@ struct TensorBytes {
   std::span<const std::byte> bytes;
 };
 
-/// Writes a file atomically. The same tensors and metadata give the same bytes, whatever their
-/// order: tensors lie by dtype as the reference implementation sorts them (widest first, so each is
-/// aligned), then by name; the header is padded with blanks to a multiple of 8. Throws Error on
-/// system failures; std::logic_error when the caller's tensors contradict themselves (bytes do not
-/// fit the shape, a name twice, a name or text that is not UTF-8).
+/// Writes a file atomically, with a checksum of it all beside the metadata, as `xxh3_128`. The same
+/// tensors and metadata give the same bytes, whatever their order: tensors lie by dtype as the
+/// reference implementation sorts them (widest first, so each is aligned), then by name; the header
+/// is padded with blanks to a multiple of 8. Throws Error on system failures; std::logic_error when
+/// the caller's tensors contradict themselves (bytes do not fit the shape, a name twice, a name or
+/// text that is not UTF-8).
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorBytes> tensors,
                        const std::map<std::string, std::string>& metadata);
 
@@ -52,7 +53,7 @@ class Safetensors {
   /// Throws Error (one sentence, naming the file and the tensor) unless the file is whole and
   /// consistent: header length within the file and 100 MB; valid JSON without duplicate keys; known
   /// dtypes; shape * dtype == bytes; tensors side by side without hole or overlap from the header
-  /// to the file's end; metadata all strings.
+  /// to the file's end; metadata all strings. Not the tensors' bytes: see verify().
   static Safetensors open(const std::filesystem::path& path);
   ~Safetensors();
   Safetensors(Safetensors&& other) noexcept;
@@ -68,6 +69,10 @@ class Safetensors {
   /// A metadata value; throws Error when it is missing.
   const std::string& metadata(const std::string& key) const;
 
+  /// Reads the whole file and throws Error unless it agrees with its checksum. A file without one,
+  /// of another program, passes unread.
+  void verify() const;
+
   /// Reads a tensor's bytes into `to`, which must have exactly entry.bytes bytes (std::logic_error
   /// otherwise).
   void read(const Entry& entry, std::span<std::byte> to) const;
@@ -78,6 +83,7 @@ class Safetensors {
   std::filesystem::path path_;
   int file_ = -1;
   std::map<std::string, std::string> metadata_;
+  std::string seal_;  // the file's own checksum, empty where it has none
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t, std::less<>> index_;
 };

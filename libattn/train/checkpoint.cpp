@@ -89,13 +89,14 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& c) {
 std::optional<Checkpoint> load_checkpoint(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return std::nullopt;
   const io::Safetensors file = io::Safetensors::open(path);
+  file.verify();
   const std::string where = "the metadata of " + path.string();
   const nlohmann::json meta = io::parse_json(file.metadata(kKey), where);
   const auto version = io::get<int64_t>(meta, "format_version", where);
   if (version > kVersion) {
-    throw Error(path.string() + ": has format version " + std::to_string(version) +
-                ", newer than the newest this program reads (" + std::to_string(kVersion) +
-                "); use a newer version of the program or remove the checkpoint");
+    throw NewerFormat(path.string() + ": has format version " + std::to_string(version) +
+                      ", newer than the newest this program reads (" + std::to_string(kVersion) +
+                      "); use a newer version of the program or remove the checkpoint");
   }
   Checkpoint c;
   c.fingerprint = io::get<std::string>(meta, "fingerprint", where);
@@ -122,9 +123,12 @@ std::optional<Checkpoint> load_checkpoint(const std::filesystem::path& path) {
     }
   }
   c.running = unpack(single["running"]);
+  const std::vector<double> best_score = unpack(single["best_score"]);
+  if (c.running.empty() || best_score.size() != 1 || c.iteration < 0)
+    throw Error(path.string() + ": contradicts itself; the checkpoint is damaged, remove it");
+  c.best_score = best_score[0];
   const int64_t step_columns = static_cast<int64_t>(c.running.size()) - 1;
   c.history = unpack_history(single["history"], step_columns, path);
-  c.best_score = unpack(single["best_score"]).at(0);
   return c;
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kKey = "attn_config";
 
+/// The configuration of a file that agrees with its checksum.
 nlohmann::json config_of(const io::Safetensors& file) {
   const auto found = file.metadata().find(kKey);
   if (found == file.metadata().end()) {
@@ -21,6 +22,7 @@ nlohmann::json config_of(const io::Safetensors& file) {
         ": holds tensors but no attn_config, so it is not a model of this program; expected "
         "a file written by a train verb");
   }
+  file.verify();
   nlohmann::json config = io::parse_json(found->second, "attn_config of " + file.path().string());
   if (!config.is_object())
     throw Error(file.path().string() + ": attn_config is not a JSON object; the file is damaged");
@@ -48,9 +50,9 @@ ModelFile load_model_file(const std::filesystem::path& path, const std::string& 
   }
   const auto version = io::get<int64_t>(model.config, "format_version", where);
   if (version > newest_version) {
-    throw Error(path.string() + ": has format version " + std::to_string(version) +
-                ", newer than the newest this program reads (" + std::to_string(newest_version) +
-                "); use a newer version of the program");
+    throw NewerFormat(path.string() + ": has format version " + std::to_string(version) +
+                      ", newer than the newest this program reads (" +
+                      std::to_string(newest_version) + "); use a newer version of the program");
   }
   model.tensors = read_tensors(file);
   return model;
@@ -69,7 +71,17 @@ at::Tensor require_tensor(const ModelFile& model, const std::filesystem::path& p
                   io::shape_text(tensor.sizes().vec()) + ", expected " + io::shape_text(shape) +
                   "; the file is damaged");
     }
-    return tensor;
+    const at::ScalarType type = tensor.scalar_type();
+    if (!at::isFloatingType(type)) {
+      throw Error(path.string() + ": tensor " + name + " holds " + c10::toString(type) +
+                  " numbers, expected a floating type; the file is damaged");
+    }
+    if (!at::isfinite(tensor).all().item<bool>()) {
+      throw Error(path.string() + ": tensor " + name +
+                  " holds NaN or infinite numbers; the model cannot be used, train it again");
+    }
+    const bool half = type == at::kHalf || type == at::kBFloat16;
+    return half ? tensor.to(at::kFloat) : tensor;
   }
   throw Error(path.string() + ": tensor " + name + " is missing; the file is damaged");
 }

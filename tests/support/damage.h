@@ -62,6 +62,8 @@ inline std::vector<std::pair<std::string, std::string>> broken_versions(const st
   files.emplace_back("all zeros", std::string(whole.size(), '\0'));
   files.emplace_back("first half zeros",
                      std::string(whole.size() / 2, '\0') + whole.substr(whole.size() / 2));
+  files.emplace_back("second half zeros", whole.substr(0, whole.size() / 2) +
+                                              std::string(whole.size() - whole.size() / 2, '\0'));
   files.emplace_back("a PNG", "\x89PNG\r\n\x1a\n" + whole.substr(8));
   files.emplace_back("a ZIP", "PK\x03\x04" + whole.substr(4));
   return files;

@@ -48,6 +48,18 @@ TEST(ModelFile, RefusesOtherKindsAndDamage) {
   EXPECT_THAT(test::sentence_of([&] { require_tensor(m, path, "v", {8}); }),
               HasSubstr("v is missing"));
   EXPECT_THAT(test::sentence_of([&] { require_tensor(m, path, "w", {4}); }), HasSubstr("(4)"));
+  save_model_file(path, "toy", 1, {}, {{"w", at::zeros({8}, at::kInt)}, {"x", at::full({1}, NAN)}});
+  const ModelFile odd = load_model_file(path, "toy", 1);
+  EXPECT_THAT(test::sentence_of([&] { require_tensor(odd, path, "w", {8}); }),
+              HasSubstr("expected a floating type"));
+  EXPECT_THAT(test::sentence_of([&] { require_tensor(odd, path, "x", {1}); }), HasSubstr("NaN"));
+  save_model_file(path, "toy", 1, {}, {{"w", at::full({8}, 0.5, at::kHalf)}});
+  EXPECT_TRUE(at::equal(require_tensor(load_model_file(path, "toy", 1), path, "w", {8}),
+                        at::full({8}, 0.5, at::kFloat)));
+  for (const auto& [what, bytes] : test::broken_versions(test::slurp(path))) {
+    test::put(folder.path() / "b.safetensors", bytes);
+    test::sentence_of([&] { load_model_file(folder.path() / "b.safetensors", "toy", 1); });
+  }
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5);
   EXPECT_THAT(test::sentence_of([&] { load_model_file(path, "toy", 1); }),
               HasSubstr("m.safetensors"));
