@@ -4,7 +4,10 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <stdexcept>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "attn/error.h"
 #include "libattn/train/seed.h"
@@ -71,6 +74,16 @@ Prepared prepare(const Predictions& p) {
   if (p.classes < 2) throw Error("metrics need at least two classes, found one");
   for (const double v : p.probability)
     if (!std::isfinite(v)) throw Error("a predicted probability is not a finite number");
+  if (p.probability.size() != n * static_cast<size_t>(p.classes))
+    throw Error("metrics need " + std::to_string(p.classes) + " probabilities a row, found " +
+                std::to_string(p.probability.size()) + " for " + std::to_string(n) + " rows");
+  for (const int64_t label : p.label)
+    if (label < 0 || label >= p.classes)
+      throw Error("a label is " + std::to_string(label) + ", expected 0 to " +
+                  std::to_string(p.classes - 1));
+  if (!p.group.empty() && p.group.size() != n)
+    throw Error("metrics need one group a row, found " + std::to_string(p.group.size()) + " for " +
+                std::to_string(n) + " rows");
   Prepared out{p, predicted_classes(p), {}};
   for (int64_t c = p.classes == 2 ? 1 : 0; c < p.classes; ++c)
     out.ranking.push_back(rank_scores(column(p, c)));
@@ -128,6 +141,28 @@ ClassificationMetrics weighted_metrics(const Prepared& q, const std::vector<int6
   return out;
 }
 
+using Rows = std::vector<size_t>;
+
+/// What the bootstrap draws, by class: the rows of one group each, in the order of their first row.
+/// A group of several classes counts to its highest.
+std::vector<std::vector<Rows>> drawn_units(const Predictions& p) {
+  std::vector<Rows> units;
+  std::unordered_map<int64_t, size_t> unit_of;
+  for (size_t i = 0; i < p.label.size(); ++i) {
+    const auto [at, is_new] =
+        unit_of.try_emplace(p.group.empty() ? static_cast<int64_t>(i) : p.group[i], units.size());
+    if (is_new) units.emplace_back();
+    units[at->second].push_back(i);
+  }
+  std::vector<std::vector<Rows>> by_class(static_cast<size_t>(p.classes));
+  for (Rows& rows : units) {
+    int64_t highest = 0;
+    for (const size_t row : rows) highest = std::max(highest, p.label[row]);
+    by_class[static_cast<size_t>(highest)].push_back(std::move(rows));
+  }
+  return by_class;
+}
+
 /// Linear-interpolation quantile of sorted values.
 double quantile(const std::vector<double>& sorted, double q) {
   if (sorted.empty()) return kNaN;
@@ -146,11 +181,19 @@ Interval interval(std::vector<double> values, double level) {
 }  // namespace
 
 void Predictions::add(std::span<const double> row, int64_t true_label) {
+  if (row.size() != static_cast<size_t>(classes))
+    throw std::logic_error("Predictions::add: a row of " + std::to_string(row.size()) +
+                           " probabilities for " + std::to_string(classes) + " classes");
   probability.insert(probability.end(), row.begin(), row.end());
   label.push_back(true_label);
 }
 
 double roc_auc(std::span<const double> score, std::span<const int64_t> positive) {
+  if (score.size() != positive.size())
+    throw Error("roc_auc: " + std::to_string(score.size()) + " scores and " +
+                std::to_string(positive.size()) + " labels");
+  for (const double v : score)
+    if (std::isnan(v)) throw Error("roc_auc: a score is not a number");
   return weighted_auc(rank_scores(score), std::vector<int64_t>(score.size(), 1),
                       [&](size_t i) { return positive[i] != 0; });
 }
@@ -176,16 +219,15 @@ ClassificationMetrics classification_metrics(const Predictions& p) {
 ClassificationIntervals bootstrap_intervals(const Predictions& p, uint64_t seed, int64_t resamples,
                                             double level) {
   const Prepared q = prepare(p);
-  std::vector<std::vector<size_t>> by_class(static_cast<size_t>(p.classes));
-  for (size_t i = 0; i < p.label.size(); ++i)
-    by_class[static_cast<size_t>(p.label[i])].push_back(i);
+  const std::vector<std::vector<Rows>> by_class = drawn_units(p);
   Random random(derive_seed(seed, "bootstrap"));
   std::vector<double> auc, accuracy, balanced, f1;
   std::vector<int64_t> weight(p.label.size());
   for (int64_t b = 0; b < resamples; ++b) {
     std::fill(weight.begin(), weight.end(), 0);
-    for (const auto& rows : by_class)
-      for (size_t i = 0; i < rows.size(); ++i) ++weight[rows[random.below(rows.size())]];
+    for (const auto& units : by_class)
+      for (size_t i = 0; i < units.size(); ++i)
+        for (const size_t row : units[random.below(units.size())]) ++weight[row];
     const ClassificationMetrics m = weighted_metrics(q, weight);
     auc.push_back(m.auc);
     accuracy.push_back(m.accuracy);

@@ -11,15 +11,18 @@ namespace attn::train {
 
 /// Area under the ROC curve of `score` for `positive` (0 or 1): (sum of the positives' mean ranks -
 /// P(P+1)/2) / (P M), ties counted half (Mann-Whitney). NaN when one of the two groups is empty.
+/// Throws Error where a score is NaN or the two differ in length.
 double roc_auc(std::span<const double> score, std::span<const int64_t> positive);
 
-/// Predictions of a classifier: `probability` is row-major (n, classes), `label` (n).
+/// Predictions of a classifier: `probability` is row-major (n, classes), `label` (n) from 0 to
+/// classes - 1, `group` (n) where rows belong together (slides of one patient), else empty.
 struct Predictions {
   int64_t classes = 2;
   std::vector<double> probability;
-  std::vector<int64_t> label;
+  std::vector<int64_t> label, group;
 
   int64_t size() const { return static_cast<int64_t>(label.size()); }
+  /// Throws std::logic_error unless `row` has one probability a class.
   void add(std::span<const double> row, int64_t true_label);
 };
 
@@ -37,7 +40,8 @@ struct ClassificationMetrics {
   int64_t n = 0;
   double auc = 0, accuracy = 0, balanced_accuracy = 0, f1 = 0;
 };
-/// Throws Error where there are no predictions or a probability is not finite.
+/// Throws Error where there are no predictions, a probability is not finite, a label is no class,
+/// or the columns differ in length.
 ClassificationMetrics classification_metrics(const Predictions& p);
 
 /// Percentile interval of a metric.
@@ -50,7 +54,8 @@ struct ClassificationIntervals {
   double level = 0;
 };
 /// Bootstrap percentile intervals (Efron 1979): rows are drawn with replacement within each true
-/// class (stratified, so that every resample has an AUC), `resamples` times; the quantiles (1 -/+
+/// class (stratified, so that every resample has an AUC), `resamples` times; rows of one group are
+/// drawn together, since what belongs to one patient is not independent. The quantiles (1 -/+
 /// level)/2 by linear interpolation. Same seed, same result.
 ClassificationIntervals bootstrap_intervals(const Predictions& p, uint64_t seed,
                                             int64_t resamples = 1000, double level = 0.95);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <stdexcept>
 #include <string>
 
 #include "attn/error.h"
@@ -12,9 +13,9 @@ namespace attn::train {
 OptimiserState::OptimiserState(const TrainOptions& options, const NamedTensors& parameters)
     : options_(options) {
   for (const auto& [name, parameter] : parameters) {
-    names_.push_back(name);
-    parameters_.push_back(parameter.detach());  // shares storage, asks for no graph
-    at::Tensor gradient = at::zeros_like(parameters_.back());
+    parameters_.emplace_back(name, parameter);
+    values_.push_back(parameter.detach());  // shares storage, asks for no graph
+    at::Tensor gradient = at::zeros_like(values_.back());
     parameter.mutable_grad() = gradient;
     gradients_.push_back(gradient);
     first_.push_back(at::zeros_like(gradient));
@@ -27,29 +28,33 @@ void OptimiserState::zero_gradients() {
   for (at::Tensor& g : gradients_) g.zero_();
 }
 
-void OptimiserState::clip_gradients() {
-  if (options_.clip_norm <= 0) return;
+double OptimiserState::clip_gradients() {
   double squares = 0;
-  for (const at::Tensor& g : gradients_) {
-    const double norm = g.norm().item<double>();
+  for (size_t i = 0; i < gradients_.size(); ++i) {
+    if (!parameters_[i].second.grad().is_same(gradients_[i]))
+      throw std::logic_error("the step replaced the gradient of " + parameters_[i].first +
+                             "; it must be added to in place");
+    const double norm = gradients_[i].norm().item<double>();
     squares += norm * norm;
   }
   const double norm = std::sqrt(squares);
-  if (norm <= options_.clip_norm) return;
-  for (at::Tensor& g : gradients_) g.mul_(options_.clip_norm / norm);
+  if (options_.clip_norm > 0 && norm > options_.clip_norm) {
+    for (at::Tensor& g : gradients_) g.mul_(options_.clip_norm / norm);
+  }
+  return norm;
 }
 
 void OptimiserState::step(double lr) {
   const bool first_step = steps_.empty() || steps_[0].item<float>() == 0;
   for (at::Tensor& s : steps_) s.add_(1);
   if (options_.optimiser == Optimiser::adamw) {
-    at::_fused_adamw_(parameters_, gradients_, first_, second_, {}, steps_, lr, options_.beta1,
+    at::_fused_adamw_(values_, gradients_, first_, second_, {}, steps_, lr, options_.beta1,
                       options_.beta2, options_.weight_decay, options_.eps, /*amsgrad=*/false,
                       /*maximize=*/false);
   } else {
     const bool nesterov = options_.momentum > 0;
     const std::vector<at::Tensor> none;  // the kernel wants no buffers without momentum
-    at::_fused_sgd_(parameters_, gradients_, nesterov ? first_ : none, options_.weight_decay,
+    at::_fused_sgd_(values_, gradients_, nesterov ? first_ : none, options_.weight_decay,
                     options_.momentum, lr,
                     /*dampening=*/0.0, nesterov, /*maximize=*/false, first_step);
   }
@@ -57,10 +62,10 @@ void OptimiserState::step(double lr) {
 
 NamedTensors OptimiserState::state() const {
   NamedTensors out;
-  for (size_t i = 0; i < names_.size(); ++i) {
-    out.emplace_back("first/" + names_[i], first_[i]);
-    if (!second_.empty()) out.emplace_back("second/" + names_[i], second_[i]);
-    out.emplace_back("steps/" + names_[i], steps_[i]);
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    out.emplace_back("first/" + parameters_[i].first, first_[i]);
+    if (!second_.empty()) out.emplace_back("second/" + parameters_[i].first, second_[i]);
+    out.emplace_back("steps/" + parameters_[i].first, steps_[i]);
   }
   return out;
 }

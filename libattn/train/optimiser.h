@@ -17,9 +17,10 @@ class OptimiserState {
 
   /// Zeroes the gradients (allocated here once).
   void zero_gradients();
-  /// Scales all gradients so that their common 2-norm is at most `options.clip_norm`, where that is
-  /// positive.
-  void clip_gradients();
+  /// The common 2-norm of all gradients; scales them so that it is at most `options.clip_norm`,
+  /// where that is positive. std::logic_error when a parameter's `.grad()` is no longer the tensor
+  /// allocated here.
+  double clip_gradients();
   /// Moves the parameters along their `.grad()` at learning rate `lr`.
   void step(double lr);
 
@@ -29,8 +30,8 @@ class OptimiserState {
 
  private:
   TrainOptions options_;
-  std::vector<std::string> names_;
-  std::vector<at::Tensor> parameters_, gradients_;
+  NamedTensors parameters_;                         // as the task holds them
+  std::vector<at::Tensor> values_, gradients_;      // their numbers, without graph
   std::vector<at::Tensor> first_, second_, steps_;  // moments; SGD: momentum buffers in first_
 };
 

@@ -33,6 +33,12 @@ void check_options(const TrainTask& task, const TrainOptions& o) {
   require(std::isfinite(o.lr) && o.lr > 0, "the learning rate must be a positive number");
   require(std::isfinite(o.weight_decay) && o.weight_decay >= 0,
           "the weight decay must not be negative");
+  require(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1,
+          "AdamW's betas must be at least 0 and below 1");
+  require(std::isfinite(o.eps) && o.eps > 0, "AdamW's epsilon must be a positive number");
+  require(o.momentum >= 0 && o.momentum < 1, "the momentum must be at least 0 and below 1");
+  require(std::isfinite(o.clip_norm) && o.clip_norm >= 0,
+          "the largest norm of the gradient must be 0 (not clipped) or a positive number");
   require(o.patience >= 0 && o.min_epochs >= 0, "patience and minimum epochs must not be negative");
   if (task.items < 1) throw Error("there is nothing to train on");
   if (task.parameters.empty()) throw Error("the model has no parameters to train");
@@ -117,8 +123,9 @@ class Run {
     step.columns = columns;
     optimiser_.zero_gradients();
     const double loss = task_.step(step);
-    if (!std::isfinite(loss)) refuse(epoch, items, loss);
-    optimiser_.clip_gradients();
+    if (!std::isfinite(loss)) refuse("loss", loss, epoch, items);
+    const double norm = optimiser_.clip_gradients();
+    if (!std::isfinite(norm)) refuse("gradient", norm, epoch, items);
     optimiser_.step(learning_rate(options_, iteration_, total));
     const auto n = static_cast<double>(items.size());
     running_[0] += loss * n;
@@ -127,13 +134,14 @@ class Run {
     ++iteration_;
   }
 
-  [[noreturn]] void refuse(int64_t epoch, std::span<const int64_t> items, double loss) const {
+  [[noreturn]] void refuse(const std::string& what, double value, int64_t epoch,
+                           std::span<const int64_t> items) const {
     std::string names;
     for (const int64_t item : items) {
       if (!names.empty()) names += ", ";
       names += task_.item_name ? task_.item_name(item) : "item " + std::to_string(item);
     }
-    throw Error("the training loss became " + std::string(std::isnan(loss) ? "NaN" : "infinite") +
+    throw Error("the training " + what + " became " + (std::isnan(value) ? "NaN" : "infinite") +
                 " in epoch " + std::to_string(epoch + 1) + " at " + names +
                 "; look for extreme values there, or train with a lower learning rate");
   }
@@ -151,9 +159,10 @@ class Run {
       record.score = v.score;
       record.validation_columns = std::move(v.columns);
     }
-    // A validation score that is NaN is never better, so it ends in early stopping, not in a wrong
-    // choice.
-    if (!task_.validate || record.score > result_.best_score || result_.best_epoch < 0) {
+    // A validation score that is NaN is never better, and any other is better than NaN.
+    const bool better = record.score > result_.best_score ||
+                        (std::isnan(result_.best_score) && !std::isnan(record.score));
+    if (!task_.validate || better || result_.best_epoch < 0) {
       result_.best_epoch = epoch;
       result_.best_score = record.score;
       if (task_.validate) result_.best = values();
@@ -225,7 +234,12 @@ class Run {
       throw Error(files_.checkpoint.string() + ": has no fitting " + name +
                   "; the checkpoint is damaged, remove it to start again");
     };
-    if (c->running.size() != running_.size())
+    const int64_t total = options_.epochs * steps_per_epoch_;
+    const auto epochs = static_cast<int64_t>(c->history.size());
+    const bool scored = task_.validate && epochs > 0;
+    if (c->running.size() != running_.size() || c->iteration > total ||
+        c->iteration / steps_per_epoch_ != epochs || c->best.empty() == scored ||
+        c->best_epoch >= epochs)
       throw Error(files_.checkpoint.string() +
                   ": does not fit this task; remove it to start again");
     optimiser_.restore(c->optimiser);

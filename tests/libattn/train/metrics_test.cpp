@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "attn/error.h"
 
@@ -88,6 +89,39 @@ TEST(Metrics, RefusesNothingAndNaN) {
   Predictions p;
   p.add(std::vector<double>{std::numeric_limits<double>::quiet_NaN(), 0.5}, 0);
   EXPECT_THROW(classification_metrics(p), Error);
+}
+
+TEST(Metrics, RefusesWhatDoesNotFit) {
+  Predictions p = binary(kScore, kLabel);
+  p.label[3] = 2;
+  EXPECT_THROW(classification_metrics(p), Error);
+  EXPECT_THROW(bootstrap_intervals(p, 1), Error);
+  EXPECT_THROW(p.add(std::vector<double>{0.2, 0.3, 0.5}, 0), std::logic_error);
+  p = binary(kScore, kLabel);
+  p.group = {1, 2};
+  EXPECT_THROW(bootstrap_intervals(p, 1), Error);
+  const std::vector<double> broken{1, std::numeric_limits<double>::quiet_NaN()};
+  EXPECT_THROW(roc_auc(broken, std::vector<int64_t>{0, 1}), Error);
+}
+
+TEST(Metrics, RowsOfOneGroupAreDrawnTogether) {
+  // Ten patients with eight equal slides each are ten observations, not eighty: the interval is
+  // that of one slide a patient.
+  std::vector<double> score{.1, .7, .3, .2, .6, .8, .4, .9, .55, .95};
+  std::vector<int64_t> label{0, 0, 0, 0, 0, 1, 1, 1, 1, 1};
+  Predictions one = binary(score, label), many;
+  for (size_t i = 0; i < score.size(); ++i) {
+    for (int copy = 0; copy < 8; ++copy) {
+      many.add(std::vector<double>{1 - score[i], score[i]}, label[i]);
+      many.group.push_back(static_cast<int64_t>(i));
+    }
+  }
+  const auto a = bootstrap_intervals(one, 3), b = bootstrap_intervals(many, 3);
+  EXPECT_DOUBLE_EQ(a.accuracy.low, b.accuracy.low);
+  EXPECT_DOUBLE_EQ(a.accuracy.high, b.accuracy.high);
+  EXPECT_DOUBLE_EQ(a.auc.low, b.auc.low);
+  many.group.clear();
+  EXPECT_GT(bootstrap_intervals(many, 3).accuracy.low, b.accuracy.low);
 }
 
 TEST(Metrics, MeanAndSampleDeviation) {

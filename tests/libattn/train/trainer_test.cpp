@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
+#include <string>
 
 #include "libattn/train/checkpoint.h"
 #include "libattn/train/seed.h"
@@ -238,6 +240,70 @@ TEST(Trainer, NaNLossIsOneSentenceWithEpochAndItem) {
   }
 }
 
+TEST(Trainer, AFirstScoreThatIsNaNIsNotKept) {
+  LeastSquares problem;
+  const std::vector<double> scores{std::numeric_limits<double>::quiet_NaN(), 0.1, 0.9, 0.5};
+  size_t epoch = 0;
+  problem.task.validate = [&] { return Validation{scores.at(epoch++), {}}; };
+  const TrainResult r = train(problem.task, options(4), {}, {});
+  EXPECT_EQ(r.best_epoch, 2);
+  EXPECT_EQ(r.best_score, 0.9);
+}
+
+TEST(Trainer, ANaNGradientIsRefusedBeforeTheStep) {
+  LeastSquares problem;
+  const auto honest = problem.task.step;
+  problem.task.step = [&](const Step& step) {
+    const double loss = honest(step);
+    if (step.iteration == 4) problem.w.mutable_grad()[1] = NAN;
+    return loss;
+  };
+  try {
+    train(problem.task, options(3), {}, {});
+    FAIL() << "a NaN gradient was accepted";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("gradient became NaN"));
+  }
+  EXPECT_TRUE(at::isfinite(problem.w).all().item<bool>());
+}
+
+TEST(Trainer, AReplacedGradientIsAnErrorOfTheProgram) {
+  LeastSquares problem;
+  problem.task.step = [&](const Step&) {
+    problem.w.mutable_grad() = at::ones_like(problem.w);
+    return 1.0;
+  };
+  EXPECT_THROW(train(problem.task, options(1), {}, {}), std::logic_error);
+}
+
+TEST(Trainer, RefusesACheckpointThatContradictsItself) {
+  const test::TempFolder folder;
+  TrainFiles files;
+  files.checkpoint = folder.path() / "c.safetensors";
+  LeastSquares problem;
+  problem.with_validation();
+  train(problem.task, options(2), files, {});
+  const Checkpoint whole = *load_checkpoint(files.checkpoint);
+  const auto refused = [&](const auto& change) {
+    Checkpoint c = whole;
+    change(c);
+    save_checkpoint(files.checkpoint, c);
+    EXPECT_THROW(train(problem.task, options(2), files, {}), Error);
+  };
+  refused([](Checkpoint& c) { c.iteration = 3; });
+  refused([](Checkpoint& c) { c.iteration = -5; });
+  refused([](Checkpoint& c) { c.iteration = 1000; });
+  refused([](Checkpoint& c) { c.best.clear(); });
+  refused([](Checkpoint& c) { c.best_epoch = 7; });
+  refused([](Checkpoint& c) { c.running.clear(); });
+  // One byte of a number changed, as a bad disk may.
+  save_checkpoint(files.checkpoint, whole);
+  std::string bytes = test::slurp(files.checkpoint);
+  bytes[bytes.size() - 3] = static_cast<char>(bytes[bytes.size() - 3] ^ 4);
+  test::put(files.checkpoint, bytes);
+  EXPECT_THROW(load_checkpoint(files.checkpoint), Error);
+}
+
 TEST(Trainer, RefusesACheckpointOfAnotherRun) {
   const test::TempFolder folder;
   TrainFiles files;
@@ -254,9 +320,19 @@ TEST(Trainer, RefusesSenselessOptions) {
   LeastSquares problem;
   TrainOptions o = options(0);
   EXPECT_THROW(train(problem.task, o, {}, {}), UsageError);
-  o = options(1);
-  o.lr = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_THROW(train(problem.task, o, {}, {}), UsageError);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto refused = [&](double TrainOptions::*option, double value) {
+    TrainOptions changed = options(1);
+    changed.*option = value;
+    EXPECT_THROW(train(problem.task, changed, {}, {}), UsageError) << value;
+  };
+  refused(&TrainOptions::lr, nan);
+  refused(&TrainOptions::clip_norm, nan);
+  refused(&TrainOptions::clip_norm, -1);
+  refused(&TrainOptions::beta1, 1);
+  refused(&TrainOptions::beta2, 1.5);
+  refused(&TrainOptions::eps, 0);
+  refused(&TrainOptions::momentum, nan);
 }
 
 }  // namespace
