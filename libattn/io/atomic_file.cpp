@@ -16,6 +16,7 @@
 #include <set>
 #include <stdexcept>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "libattn/io/digest.h"
@@ -169,12 +170,12 @@ fs::path folder_of(const fs::path& target) {
 /// thousands of files into one.
 void remove_stale_temps(const fs::path& folder) {
   static std::mutex mutex;
-  static std::set<std::pair<dev_t, ino_t>> seen;
+  static std::set<std::tuple<std::string, dev_t, ino_t>> seen;
   struct stat status {};
   if (::stat(folder.c_str(), &status) != 0) return;
   {
     const std::lock_guard<std::mutex> lock(mutex);
-    if (!seen.emplace(status.st_dev, status.st_ino).second) return;
+    if (!seen.emplace(folder.string(), status.st_dev, status.st_ino).second) return;
   }
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {

@@ -1,24 +1,19 @@
 #include "libattn/io/hdf5_check.h"
 
-#include <fcntl.h>
 #include <hdf5.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <fstream>
-#include <set>
+#include <map>
 #include <string_view>
 #include <vector>
 
 #include "attn/error.h"
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/digest.h"
+#include "libattn/io/hdf5_child.h"
 #include "libattn/io/hdf5_detail.h"
 
 namespace attn::io::h5 {
@@ -31,14 +26,20 @@ std::string seal_text(const std::string& checksum) {
   return std::string(kSeal) + checksum + "\n\n";
 }
 
-/// The last bytes where they are a seal, else nothing.
-std::string find_seal(const std::filesystem::path& path, std::uintmax_t size) {
+/// As many bytes from the end as a seal has, nothing where there are fewer.
+std::string last_bytes(const std::filesystem::path& path, std::uintmax_t size) {
   if (size < kSealBytes) return {};
   std::ifstream file(path, std::ios::binary);
-  std::string seal(kSealBytes, '\0');
+  std::string bytes(kSealBytes, '\0');
   file.seekg(static_cast<std::streamoff>(size - kSealBytes));
-  file.read(seal.data(), static_cast<std::streamsize>(seal.size()));
-  return file && seal.compare(0, kSeal.size(), kSeal) == 0 ? seal : "";
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  return file ? bytes : "";
+}
+
+/// The last bytes where they are a seal, else nothing.
+std::string find_seal(const std::filesystem::path& path, std::uintmax_t size) {
+  const std::string bytes = last_bytes(path, size);
+  return bytes.starts_with(kSeal) ? bytes : "";
 }
 
 herr_t walk_attribute(hid_t object, const char* name, const H5A_info_t*, void*) {
@@ -73,37 +74,22 @@ herr_t walk_object(hid_t file, const char* name, const H5O_info_t* info, void*) 
   return 0;
 }
 
-/// The child: everything that open() and its users may make the library do, short of reading data.
-[[noreturn]] void walk_and_exit(const std::filesystem::path& path, std::uintmax_t size) {
-  const int nowhere = ::open("/dev/null", O_WRONLY);
-  ::dup2(nowhere, STDOUT_FILENO);
-  ::dup2(nowhere, STDERR_FILENO);
-  for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU})
-    std::signal(signal, SIG_DFL);
-  // A user's Ctrl-C reaches the child, too; a child that dies of it would pass for a damaged file.
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) std::signal(signal, SIG_IGN);
-  const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_CORE, &no_core);
-  const rlim_t seconds = 20 + size / 100'000'000;  // of computing: an endless loop ends here
-  const rlimit computing{seconds, seconds};
-  ::setrlimit(RLIMIT_CPU, &computing);
-  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
-  if (file >= 0) {
-    H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, walk_object, nullptr, H5O_INFO_BASIC);
-    H5Fclose(file);
-  }
-  ::_exit(0);
+/// Everything that open() and its users may make the library do, short of reading data and text.
+void walk(const std::filesystem::path& path) {
+  const Id file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
+  if (file.valid())
+    H5Ovisit2(file.get(), H5_INDEX_NAME, H5_ITER_INC, walk_object, nullptr, H5O_INFO_BASIC);
 }
 
 /// False when the child died or was stopped on the file's account.
 bool survives_walk(const std::filesystem::path& path, std::uintmax_t size) {
-  const pid_t child = ::fork();
-  if (child < 0) return true;  // no child can be had: then without
-  if (child == 0) walk_and_exit(path, size);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return true;
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  const auto seconds = static_cast<unsigned>(5 + size / 100'000'000);
+  return in_child(seconds,
+                  [&] {
+                    walk(path);
+                    return std::string();
+                  })
+      .has_value();
 }
 
 using Identity = std::array<int64_t, 5>;
@@ -121,11 +107,17 @@ std::string seal_of(const std::filesystem::path& path) {
   return seal_text(file_digest(path));
 }
 
-void demand_sound(const std::filesystem::path& path) {
-  static std::set<Identity> known;
+bool ends_in_zeros(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::string bytes = last_bytes(path, std::filesystem::file_size(path, error));
+  return !bytes.empty() && bytes.find_first_not_of('\0') == std::string::npos;
+}
+
+bool demand_sound(const std::filesystem::path& path) {
+  static std::map<Identity, bool> known;  // and whether it is sealed
   const Lock lock;
   const Identity identity = identity_of(path);
-  if (known.count(identity) > 0) return;
+  if (const auto found = known.find(identity); found != known.end()) return found->second;
   const auto size = static_cast<std::uintmax_t>(identity[2]);
   const std::string seal = find_seal(path, size);
   if (!seal.empty() && seal != seal_text(file_digest(path, size - kSealBytes)))
@@ -136,7 +128,8 @@ void demand_sound(const std::filesystem::path& path) {
     throw Error(path.string() +
                 ": the HDF5 file is damaged (the HDF5 library fails on its structure); write or "
                 "copy it again");
-  known.insert(identity);
+  known.emplace(identity, !seal.empty());
+  return !seal.empty();
 }
 
 }  // namespace attn::io::h5

@@ -101,6 +101,7 @@ namespace attn::io {
 
 struct Hdf5File::Impl {
   std::filesystem::path path;
+  bool sealed = false;            // read files: the whole agrees with its checksum
   std::optional<AtomicFile> out;  // of created files
   h5::WriteState state;           // outlives `file`
   h5::Id file;

@@ -94,13 +94,14 @@ haddr_t end_of(const H5FD_t* file, H5FD_mem_t) {
 /// Overlays what was kept in memory on what the disk has; the rest reads as zeros, as the library
 /// expects.
 herr_t read_file(H5FD_t* base, H5FD_mem_t, hid_t, haddr_t at, std::size_t size, void* buffer) {
-  const File* file = of(base);
+  File* file = of(base);
   auto* to = static_cast<char*>(buffer);
   std::size_t done = 0;
   while (done < size) {
     const ssize_t got =
         ::pread(file->descriptor, to + done, size - done, static_cast<off_t>(at + done));
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0) file->state->error_number = errno;
     if (got <= 0) break;
     done += static_cast<std::size_t>(got);
   }

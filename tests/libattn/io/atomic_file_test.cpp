@@ -77,6 +77,7 @@ TEST(AtomicFile, RemovesWhatDeadProcessesLeftAndSparesTheLiving) {
   ::waitpid(child, &status, 0);
   ASSERT_EQ(listing(folder.path()).size(), 1U);
   test::put(folder / ".x.h5.notes.tmp", "a person's own");
+
   test::put(folder / ".x.h5.0123abcd-1-2-3.tmp", "another machine's, fresh");
   test::put(folder / ".x.h5.0123abcd-1-2-4.tmp", "another machine's, old");
   fs::last_write_time(folder / ".x.h5.0123abcd-1-2-4.tmp",
@@ -101,6 +102,19 @@ TEST(AtomicFile, KeepsPermissionsAndFollowsLinks) {
   EXPECT_TRUE(fs::is_symlink(folder / "link"));
   EXPECT_EQ(test::slurp(folder / "real" / "x"), "new");
   EXPECT_EQ(fs::status(folder / "real" / "x").permissions(), fs::perms(0640));
+}
+
+TEST(AtomicFile, MakesTheTargetOfALinkThatLeadsNowhere) {
+  const test::TempFolder folder;
+  fs::create_directory(folder / "real");
+  fs::create_symlink("real/middle", folder / "link");
+  fs::create_symlink("x", folder / "real" / "middle");
+  write_file(folder / "link", "new");
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+  EXPECT_TRUE(fs::is_symlink(folder / "real" / "middle"));
+  EXPECT_EQ(test::slurp(folder / "real" / "x"), "new");
+  fs::create_symlink("loop", folder / "loop");
+  EXPECT_THAT(sentence_of([&] { write_file(folder / "loop", "x"); }), HasSubstr("symbolic links"));
 }
 
 TEST(AtomicFile, RefusesFoldersDevicesAndMissingPlaces) {
