@@ -34,7 +34,7 @@ constexpr const char* kUsage =
     "example: bench-attention --threads 1 --cases 1024\n";
 
 struct Options {
-  bool json = false, quick = false;
+  bool json = false, quick = false, help = false;
   std::vector<int> threads = {1, 2};
   std::string cases;
   int repeats = 7;
@@ -202,6 +202,8 @@ Options parse(int argc, char** argv) {
     };
     if (key == "--json") {
       options.json = true;
+    } else if (key == "--help" || key == "-h") {
+      options.help = true;
     } else if (key == "--quick") {
       options.quick = true;
       options.repeats = 2;
@@ -214,6 +216,8 @@ Options parse(int argc, char** argv) {
       std::istringstream list(value());
       for (std::string item; std::getline(list, item, ',');)
         options.threads.push_back(positive(item));
+      if (options.threads.empty())
+        throw std::invalid_argument("--threads is empty; give numbers such as 1,2");
     } else {
       throw std::invalid_argument("unknown option '" + key + "'");
     }
@@ -221,9 +225,28 @@ Options parse(int argc, char** argv) {
   return options;
 }
 
-int bench(const Options& options) {
+/// The cases that the options leave, each without and with a causal mask.
+std::vector<Case> cases_of(const Options& options) {
   const int64_t shapes[][4] = {{8, 8, 197, 64},   {1, 8, 1024, 64},   {1, 8, 4096, 64},
                                {1, 1, 16384, 64}, {1, 16, 2048, 128}, {64, 4, 50, 32}};
+  std::vector<Case> cases;
+  std::string names;
+  for (const auto& s : shapes) {
+    for (const bool causal : {false, true}) {
+      const Case c{s[0], s[1], s[2], s[3], causal};
+      if (!causal) names += " " + c.name();
+      if (c.name().find(options.cases) == std::string::npos || (options.quick && c.n >= 2000))
+        continue;
+      cases.push_back(c);
+    }
+  }
+  if (cases.empty())
+    throw std::invalid_argument("no case " + std::string(options.quick ? "of --quick " : "") +
+                                "has '" + options.cases + "' in its name; there are" + names);
+  return cases;
+}
+
+int bench(const std::vector<Case>& cases, const Options& options) {
   std::vector<Row> rows;
   if (!options.json) {
     std::printf("SIMD %s; medians of %d interleaved repetitions, fp32\n",
@@ -233,18 +256,12 @@ int bench(const Options& options) {
   }
   for (const int threads : options.threads) {
     at::set_num_threads(threads);
-    for (const auto& s : shapes) {
-      for (const bool causal : {false, true}) {
-        const Case c{s[0], s[1], s[2], s[3], causal};
-        if (c.name().find(options.cases) == std::string::npos || (options.quick && c.n >= 2000))
-          continue;
-        for (const bool backward : {false, true}) {
-          const size_t before = rows.size();
-          measure(c, backward, threads, options, rows);
-          if (!options.json)
-            std::for_each(rows.begin() + static_cast<std::ptrdiff_t>(before), rows.end(),
-                          print_row);
-        }
+    for (const Case& c : cases) {
+      for (const bool backward : {false, true}) {
+        const size_t before = rows.size();
+        measure(c, backward, threads, options, rows);
+        if (!options.json)
+          std::for_each(rows.begin() + static_cast<std::ptrdiff_t>(before), rows.end(), print_row);
       }
     }
   }
@@ -259,19 +276,21 @@ int bench(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2 && (std::string(argv[1]) == "--help" || std::string(argv[1]) == "-h")) {
-    std::cout << kUsage;
-    return 0;
-  }
   Options options;
+  std::vector<Case> cases;
   try {
     options = parse(argc, argv);
+    if (options.help) {
+      std::cout << kUsage;
+      return 0;
+    }
+    cases = cases_of(options);
   } catch (const std::invalid_argument& e) {
     std::cerr << "error: bench-attention: " << e.what() << "; see --help\n";
     return 2;
   }
   try {
-    return bench(options);
+    return bench(cases, options);
   } catch (const std::exception& e) {
     std::cerr << "error: " << e.what() << "\n";
     return 1;
