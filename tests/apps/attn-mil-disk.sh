@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # A full disk and a read-only one: a sentence with the system's reason, nothing half-written.
 if [ "${3:-}" != inside ]; then
-  unshare -m true 2>/dev/null || { echo "skipped: making a mount namespace needs root" >&2; exit 77; }
-  exec unshare -m bash "$0" "$1" "$2" inside
+  for how in -m -rm; do # as root; else as root of a namespace of one's own
+    unshare $how true 2>/dev/null && exec unshare $how bash "$0" "$1" "$2" inside
+  done
+  echo "skipped: this system lets a plain user make no mount namespace" >&2
+  exit 77
 fi
 source "$(dirname "$0")/support.sh"
 disk=$W/disk
@@ -33,6 +36,20 @@ starved "$no_space" "$MIL" features "$DATA/tiles" --out "$disk/features"
 for file in "$disk"/features/*.h5; do
   [ -e "$file" ] && same "$file" "$DATA/features/$(basename "$file")" "half a feature file stands"
 done
+
+# What was finished when the disk filled up stays, however often the command is called again.
+full 4000
+"$MIL" tile "$DATA/slides" --out "$disk/tiles" "${TILES[@]}" --quiet || complain "4000 KiB must hold the tiles"
+rm "$disk"/tiles/patches/sim-00{08,09,10}.h5
+head -c 8000000 /dev/zero >"$disk/ballast" 2>/dev/null
+(cd "$disk/tiles/patches" && sha256sum ./*.h5) >"$W/finished"
+for options in '' '' --overwrite "--mpp 2"; do
+  # shellcheck disable=SC2086
+  starved "$no_space" "$MIL" tile "$DATA/slides" --out "$disk/tiles" "${TILES[@]}" $options
+  (cd "$disk/tiles/patches" && sha256sum ./*.h5) | cmp -s - "$W/finished" || complain "finished tiles went with '$options'"
+  [ -z "$(find "$disk" -name '*.stale')" ] || complain "set aside on a full disk with '$options'"
+done
+
 full 40
 starved "$no_space" "$MIL" train --bags "$DATA/features" --labels "$DATA/labels.csv" "${TRAIN[@]}" --hidden 256 --out "$disk/run"
 absent "$disk/run/model.safetensors"

@@ -91,16 +91,18 @@ completes() {
   shift
   COMP_WORDS=("$MIL" "$@") COMP_CWORD=$#
   _attn_complete
-  [ "${COMPREPLY[*]}" = "$to" ] || complain "'$*' is completed to '${COMPREPLY[*]}', not to '$to'"
+  local found
+  found=$(printf '%s\n' "${COMPREPLY[@]}" | sort | xargs)
+  [ "$found" = "$to" ] || complain "'$*' is completed to '$found', not to '$to'"
 }
 completes 'train' tr
 completes 'train' help tr
-completes '--model' train --json --mo
+completes '--model' train --json --mod
 completes '--no-resume' train --bags x --no-r
 completes '--no-legend' heatmap --no-l
-completes 'mean max' train --json --model m
-completes 'mean max' train --model = m
-completes 'mean max abmil abmil-plain' train --model =
+completes 'max mean' train --json --model m
+completes 'max mean' train --model = m
+completes 'abmil abmil-plain max mean' train --model =
 cd "$W" || exit 1
 mkdir folder && touch folder-file
 completes 'folder folder-file' train --bags fol

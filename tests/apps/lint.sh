@@ -48,7 +48,8 @@ echo "$file:1:1: error: bad [bugprone-bad]"
 exit 1
 FAKE
 chmod +x "$W/bin/clang-tidy"
-export W
+export W GIT_CONFIG_GLOBAL=/dev/null
+unset LINT_BASE
 git init -q . && git config user.name t && git config user.email t@t
 commit() { git add -A && git commit -q --allow-empty -m "$1"; }
 

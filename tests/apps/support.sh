@@ -64,10 +64,10 @@ no_leftovers() { # no temporary or lock files in a folder
 }
 # wait_for FILE PID: until FILE appears; fails when the process ends before.
 wait_for() {
-  for _ in $(seq 1 1200); do
+  for _ in $(seq 1 12000); do
     compgen -G "$1" >/dev/null && return 0
     kill -0 "$2" 2>/dev/null || break
-    sleep 0.05
+    sleep 0.005
   done
   compgen -G "$1" >/dev/null || { complain "$1 never came"; return 1; }
 }

@@ -6,8 +6,10 @@
 
 #include <cmath>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
+#include "apps/common/svg.h"
 #include "attn/error.h"
 
 namespace attn::app {
@@ -18,17 +20,41 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
+// Whatever a browser would fetch: the targets of src, href, url() and @import, but for data in the
+// page and places on it.
+std::vector<std::string> fetched_by(const std::string& page) {
+  static const std::regex kTargets(
+      "(?:src|href|srcset|poster|action)\\s*=\\s*[\"']?([^\"' "
+      ">]*)|(?:url\\(|@import)\\s*[\"']?([^\"')]*)");
+  std::vector<std::string> out;
+  for (std::sregex_iterator it(page.begin(), page.end(), kTargets), end; it != end; ++it) {
+    const std::string target = (*it)[1].matched ? (*it)[1].str() : (*it)[2].str();
+    if (!target.starts_with("data:") && !target.starts_with("#")) out.push_back(target);
+  }
+  return out;
+}
+
 TEST(Report, StandsAloneWithoutScripts) {
   Report report("Title", "Sub");
-  report.heading("H").paragraph("P").chart("<svg></svg>", "C").list({"one"});
+  report.heading("H")
+      .paragraph("P")
+      .chart(line_chart({{"loss", {0, 1, 2}, {3, 2, 1}}}, {.title = "Loss", .x_label = "epoch"}),
+             "C")
+      .chart(matrix_chart({"a"}, {"b"}, {{1}}, {}), "M")
+      .chart(roc_chart({{"model", {0, 1}, {0, 1}}}, {}), "R")
+      .list({"one"});
+  report.picture("\x89PNG\r\n\x1a\n", "a picture");
   const std::string page = report.page();
   EXPECT_THAT(page, StartsWith("<!DOCTYPE html>"));
-  for (const char* part : {"<script", "http://", "https://", "<link", "@import", "url("}) {
+  EXPECT_THAT(fetched_by(page), testing::IsEmpty());
+  EXPECT_THAT(page, HasSubstr("src=\"data:image/png"));  // which fetched_by() has seen
+  for (const char* part : {"<script", "<link", "<iframe", "<object", "javascript:"})
     EXPECT_THAT(page, Not(HasSubstr(part)));
-  }
   EXPECT_THAT(page, HasSubstr("prefers-color-scheme:dark"));
   EXPECT_THAT(page, HasSubstr("@media print"));
   EXPECT_THAT(page, HasSubstr("charset=\"utf-8\""));
+  EXPECT_THAT(fetched_by("<img src=x.png><a href='http://a/b'><style>a{b:url(c.woff)}</style>"),
+              testing::ElementsAre("x.png", "http://a/b", "c.woff"));
 }
 
 TEST(Report, EveryTextIsEscaped) {
