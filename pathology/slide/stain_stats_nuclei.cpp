@@ -53,15 +53,15 @@ Nucleus measure(const Region& r, double density_per_bin, double zero, double mpp
 /// Regions of `mask`, measured on `plane`; those of impossible size are left out.
 std::vector<Nucleus> find_nuclei(const cv::Mat& mask, const cv::Mat& plane, double density_per_bin,
                                  double zero, double mpp) {
-  cv::Mat labels;
-  const int count = cv::connectedComponents(mask, labels, 4, CV_16U);
+  cv::Mat labels;  // 32 bits: a large tile may hold more than 65,535 regions
+  const int count = cv::connectedComponents(mask, labels, 4, CV_32S);
   std::vector<Region> regions(static_cast<std::size_t>(count));
   for (int y = 0; y < mask.rows; ++y) {
-    const uint16_t* label = labels.ptr<uint16_t>(y);
+    const int32_t* label = labels.ptr<int32_t>(y);
     const uint8_t* value = plane.ptr<uint8_t>(y);
     for (int x = 0; x < mask.cols; ++x) {
       if (label[x] == 0) continue;
-      Region& r = regions[label[x]];
+      Region& r = regions[static_cast<std::size_t>(label[x])];
       ++r.n;
       r.x += x;
       r.y += y;
@@ -130,7 +130,7 @@ int64_t count_maxima(const cv::Mat& plane, double threshold, double mpp) {
   const int reach = std::max(1, static_cast<int>(std::lround(kBlobReach / step)));
   cv::dilate(smooth, highest, cv::Mat::ones(2 * reach + 1, 2 * reach + 1, CV_8UC1));
   const cv::Mat peaks = (smooth == highest) & (smooth > threshold);
-  return cv::connectedComponents(peaks, labels, 8, CV_16U) - 1;  // a flat peak counts once
+  return cv::connectedComponents(peaks, labels, 8, CV_32S) - 1;  // a flat peak counts once
 }
 
 }  // namespace

@@ -62,6 +62,18 @@ TEST(StainStats, FiniteOnEveryOddTile) {
   expect_finite(half);
 }
 
+/// More regions and maxima than 16 bits count: a dot of 4 px every 9 px.
+TEST(StainStats, ALargeTileOfManyRegions) {
+  cv::Mat dots(4096, 4096, CV_8UC3, cv::Scalar(235, 180, 205));
+  for (int y = 0; y + 4 <= dots.rows; y += 9)
+    for (int x = 0; x + 4 <= dots.cols; x += 9)
+      dots(cv::Rect(x, y, 4, 4)).setTo(cv::Scalar(60, 40, 120));
+  const auto f = encode(dots, 2.0);
+  const double regions = 455.0 * 455.0, tile_area = 4096.0 * 4096.0 * 4.0;
+  EXPECT_NEAR(f.at("nuclei.density") * tile_area / 1000, regions, 1);
+  for (const auto& [name, value] : f) EXPECT_TRUE(std::isfinite(value)) << name;
+}
+
 TEST(StainStats, ColourStatisticsAreTheirDefinitions) {
   // Left half (200, 100, 50), right half (100, 100, 150).
   cv::Mat tile(64, 64, CV_8UC3, cv::Scalar(200, 100, 50));
