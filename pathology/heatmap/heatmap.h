@@ -33,6 +33,10 @@ struct TileScores {
 std::vector<double> percentile_rank(std::span<const double> score,
                                     std::span<const double> reference = {});
 
+/// Indices of tiles of which no two overlap, in order: each that none before it overlaps. Of a
+/// grid with overlap, about the grid without.
+std::vector<int64_t> apart(const TileScores& tiles);
+
 struct HeatmapOptions {
   int max_side = 2000;              ///< of the picture's slide part, pixels
   double alpha = 0.4;               ///< weight of the colour over the slide, 0 to 1

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "attn/error.h"
@@ -51,6 +52,32 @@ std::vector<double> percentile_rank(std::span<const double> score,
     rank.push_back((below + ties / 2) / static_cast<double>(sorted.size()));
   }
   return rank;
+}
+
+std::vector<int64_t> apart(const TileScores& tiles) {
+  check(tiles);
+  const int64_t side = std::max<int64_t>(1, tiles.footprint);
+  const auto cell = [&](int64_t v) { return v >= 0 ? v / side : -((side - 1 - v) / side); };
+  std::map<std::pair<int64_t, int64_t>, std::vector<size_t>> taken;  // by cells of one tile's side
+  const auto is_free = [&](int64_t x, int64_t y) {
+    for (int64_t cy = cell(y) - 1; cy <= cell(y) + 1; ++cy)
+      for (int64_t cx = cell(x) - 1; cx <= cell(x) + 1; ++cx) {
+        const auto found = taken.find({cx, cy});
+        if (found == taken.end()) continue;
+        for (const size_t i : found->second)
+          if (std::abs(tiles.coords[i][0] - x) < side && std::abs(tiles.coords[i][1] - y) < side)
+            return false;
+      }
+    return true;
+  };
+  std::vector<int64_t> chosen;
+  for (size_t i = 0; i < tiles.coords.size(); ++i) {
+    const auto [x, y] = tiles.coords[i];
+    if (!is_free(x, y)) continue;
+    taken[{cell(x), cell(y)}].push_back(i);
+    chosen.push_back(static_cast<int64_t>(i));
+  }
+  return chosen;
 }
 
 std::vector<int64_t> top_tiles(const TileScores& tiles, int count) {

@@ -85,6 +85,23 @@ TEST(PercentileRank, DependsOnTheOrderOnly) {
   EXPECT_EQ(percentile_rank(score), percentile_rank(stretched));
 }
 
+TEST(Apart, OfAGridWithOverlapTheGridWithout) {
+  TileScores tiles;
+  tiles.footprint = 100;
+  for (int x = -100; x <= 200; x += 50)
+    for (int y = -100; y <= 200; y += 50) {
+      tiles.coords.push_back({x, y});
+      tiles.score.push_back(0);
+    }
+  std::vector<std::array<int64_t, 2>> chosen;
+  for (const int64_t i : apart(tiles)) chosen.push_back(tiles.coords[static_cast<size_t>(i)]);
+  std::vector<std::array<int64_t, 2>> grid;
+  for (int x = -100; x <= 200; x += 100)
+    for (int y = -100; y <= 200; y += 100) grid.push_back({x, y});
+  EXPECT_EQ(chosen, grid);
+  EXPECT_EQ(apart(four_tiles()).size(), 4U);  // side by side is apart
+}
+
 TEST(ColorMaps, NamesAreKnownAndOthersRefused) {
   for (const std::string& name : color_map_names()) EXPECT_NO_THROW(ColorMap{name});
   try {
