@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "attn/error.h"
 #include "libattn/io/file_kind.h"
@@ -39,18 +41,42 @@ bool is_picture(const fs::path& file) {
   return kind == (extension == ".png" ? FileKind::png : FileKind::jpeg);
 }
 
+/// Files that the .vms and .vmu files of a folder name as their parts (ImageFile=, MacroImage=,
+/// ...): JPEGs of pixels, and of the glass with its label.
+std::set<std::string> parts_of_slides(const fs::path& folder) {
+  std::set<std::string> parts;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string extension = lower_extension(entry.path());
+    if (extension != ".vms" && extension != ".vmu") continue;
+    std::string head(std::size_t{1} << 16, '\0');  // OpenSlide reads no longer ones
+    std::ifstream file(entry.path(), std::ios::binary);
+    file.read(head.data(), static_cast<std::streamsize>(head.size()));
+    head.resize(static_cast<std::size_t>(file.gcount()));
+    std::istringstream lines(head);
+    for (std::string line; std::getline(lines, line);) {
+      while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+      const std::size_t value = line.find('=');
+      if (value != std::string::npos) parts.insert(line.substr(value + 1));
+    }
+  }
+  return parts;
+}
+
 std::string id_of(const fs::path& file) {
   const std::string stem = file.stem().string();
   return attn::io::one_line(stem, stem.size());
 }
 
 void add_folder(const fs::path& folder, std::vector<SlideItem>& items) {
+  const std::set<std::string> parts = parts_of_slides(folder);
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code ignored;
     const fs::path& path = entry->path();
-    if (path.filename().string().starts_with('.')) continue;
+    const std::string name = path.filename().string();
+    if (name.starts_with('.') || parts.contains(name)) continue;
     // A link that leads nowhere is a slide gone missing: opening it says so.
     const bool lost = entry->is_symlink(ignored) && !entry->exists(ignored);
     if (lost ? is_slide_extension(lower_extension(path))
@@ -167,6 +193,16 @@ std::vector<SlideItem> find_slides(const fs::path& input) {
   std::sort(items.begin(), items.end(),
             [](const SlideItem& a, const SlideItem& b) { return a.id < b.id; });
   return items;
+}
+
+std::vector<SlideItem> find_slides(const std::vector<fs::path>& inputs) {
+  std::vector<SlideItem> all;
+  for (const fs::path& input : inputs) {
+    std::vector<SlideItem> items = find_slides(input);
+    all.insert(all.end(), items.begin(), items.end());
+  }
+  refuse_same_id(all);
+  return all;
 }
 
 }  // namespace pathology

@@ -23,7 +23,8 @@ struct SlideItem {
 ///   TIFF pictures by their
 ///     first bytes and extension, and files with a slide's extension (.svs, .ndpi, ...) that are
 ///     neither, or links with one that lead nowhere, so that a broken slide is reported rather than
-///     passed over. Other files and hidden files are left alone;
+///     passed over. Other files, hidden files, and what a .vms or .vmu names as its parts are left
+///     alone;
 ///   - a manifest, .csv with a header: column `slide` or `path` (relative to the manifest), and
 ///   where present `slide_id`,
 ///     `mpp`, `case_id`, `label`. A row whose file does not exist stays in the list: opening it
@@ -32,6 +33,8 @@ struct SlideItem {
 /// Throws attn::Error where nothing is found, two slides have the same id, or a manifest's row is
 /// malformed.
 std::vector<SlideItem> find_slides(const std::filesystem::path& input);
+/// The same of several inputs, one after the other.
+std::vector<SlideItem> find_slides(const std::vector<std::filesystem::path>& inputs);
 
 /// The id less a slide's or picture's extension, or `.h5`: "a.svs" -> "a", but "a.1" -> "a.1".
 std::string without_slide_extension(const std::string& id);

@@ -46,6 +46,17 @@ TEST(FindSlides, ContentCountsForPicturesAndVendors) {
   EXPECT_THAT(ids(find_slides(folder.path())), ElementsAre("no_extension", "picture"));
 }
 
+TEST(FindSlides, WhatAKeyFileNamesIsNoSlideOfItsOwn) {
+  ATTN_NEED_SHARED_DATA(data("colon"));
+  const test::TempFolder folder;
+  for (const char* name : {"a_0_0.jpg", "a_macro.jpg", "picture.jpg"})
+    std::filesystem::copy_file(data("colon/img001.jpg"), folder / name);
+  attn::test::put(folder / "a.vms",
+                  "[Virtual Microscope Specimen]\r\nNoLayers=1\r\nImageFile=a_0_0.jpg\r\n"
+                  "MacroImage=a_macro.jpg\r\n");
+  EXPECT_THAT(ids(find_slides(folder.path())), ElementsAre("a", "picture"));
+}
+
 TEST(FindSlides, ALinkThatLeadsNowhereIsReported) {
   const test::TempFolder folder;
   attn::test::put(folder / "whole.svs", "x");
