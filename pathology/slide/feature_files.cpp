@@ -39,11 +39,20 @@ nlohmann::json tiles_part(const Tiles& tiles) {
   const auto flat = flat_coords<int64_t>(tiles.coords);
   attn::io::Digest digest;
   digest.update(flat.data(), flat.size() * sizeof(int64_t));
-  return {{"kind", "tiles of another program"},
-          {"slide", {{"id", tiles.slide_id}}},
-          {"tile", {{"size", tiles.geometry.size}}},
-          {"geometry", to_json(tiles.geometry)},
-          {"coords_digest", digest.hex()}};
+  nlohmann::json part{{"kind", kForeignTiles},
+                      {"slide", {{"id", tiles.slide_id}}},
+                      {"tile", {{"size", tiles.geometry.size}}},
+                      {"geometry", to_json(tiles.geometry)},
+                      {"coords_digest", digest.hex()}};
+  if (tiles.mpp > 0) part["tile"]["mpp"] = tiles.mpp;
+  return part;
+}
+
+/// The resolution of another program's tiles in a configuration; null where it does not tell.
+nlohmann::json foreign_mpp(const nlohmann::json& config) {
+  using Pointer = nlohmann::json::json_pointer;
+  if (!config.is_object() || config.value(Pointer("/tiles/kind"), "") != kForeignTiles) return {};
+  return config.value(Pointer("/tiles/tile/mpp"), nlohmann::json());
 }
 
 /// Whether the slide that a configuration names lies there and has been changed since.
@@ -94,13 +103,14 @@ Features read_features(const fs::path& path) {
         path.string() +
         " holds no features: there is no dataset features; expected a file of CLAM's layout");
   const attn::io::H5Dataset dataset = file.dataset("features");
-  if (dataset.shape.size() != 2 || dataset.shape[1] < 1)
+  const std::size_t rank = dataset.shape.size();
+  if (!(rank == 2 || (rank == 3 && dataset.shape[0] == 1)) || dataset.shape[rank - 1] < 1)
     throw attn::Error(path.string() + ": features is " + dataset.describe() +
                       "; expected numbers of shape (N, D)");
   Features features;
   features.slide_id = path.stem().string();
-  features.dim = dataset.shape[1];
-  features.values = file.read<float>("features", 2);
+  features.dim = dataset.shape[rank - 1];
+  features.values = file.read<float>("features", static_cast<int>(rank));
   const int64_t bad = attn::io::first_nonfinite_row(features.values, features.dim);
   if (bad >= 0)
     throw attn::Error(path.string() + ": row " + std::to_string(bad) +
@@ -129,9 +139,18 @@ Features read_features(const fs::path& path) {
   return features;
 }
 
-bool features_current(const fs::path& path, const nlohmann::json& config) {
-  return is_current(path, config, [](const fs::path& p) { return read_features(p).config; }) &&
-         !slide_changed(config);
+bool features_current(const fs::path& path, const nlohmann::json& config, double max_unreadable) {
+  const bool slide_is_away =
+      config.value(nlohmann::json::json_pointer("/tiles/kind"), "") == kForeignTiles &&
+      foreign_mpp(config).is_null();
+  const auto read = [&](const fs::path& p) {
+    Features features = read_features(p);
+    if (features.unreadable_share() > max_unreadable) return nlohmann::json();
+    if (slide_is_away && !foreign_mpp(features.config).is_null())
+      features.config["tiles"]["tile"].erase("mpp");
+    return features.config;
+  };
+  return is_current(path, config, read) && !slide_changed(config);
 }
 
 }  // namespace pathology

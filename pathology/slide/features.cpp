@@ -37,11 +37,13 @@ struct Sheet {
 };
 
 Sheet encode_all(const Slide& slide, const Tiles& tiles, const Encoder& encoder, int threads,
-                 const attn::Hooks& hooks) {
+                 const attn::Hooks& hooks, double max_unreadable) {
   const auto count = static_cast<int64_t>(tiles.coords.size());
   const auto dim = static_cast<std::size_t>(encoder.dim());
   const int64_t batch = std::max(1, encoder.batch_size());
   const std::vector<std::size_t> order = reading_order(tiles);
+  const double most = max_unreadable * static_cast<double>(count);
+  int64_t unreadable = 0;
   Sheet sheet;
   sheet.values.resize(tiles.coords.size() * dim);
   sheet.readable.resize(tiles.coords.size());
@@ -62,6 +64,10 @@ Sheet encode_all(const Slide& slide, const Tiles& tiles, const Encoder& encoder,
                        sheet.first_unreadable = row;
                        sheet.first_error = error.what();
                      }
+                     if (static_cast<double>(++unreadable) > most && unreadable < count)
+                       throw too_unreadable(slide, "more than " + percent_text(max_unreadable),
+                                            std::to_string(count) + " tiles", max_unreadable,
+                                            sheet.first_error);
                    }
                  }
                  std::vector<float> out(rows.size() * dim);
@@ -77,8 +83,15 @@ Sheet encode_all(const Slide& slide, const Tiles& tiles, const Encoder& encoder,
 
 }  // namespace
 
-Features extract_features(const Slide& slide, const Tiles& tiles, const Encoder& encoder,
-                          int threads, const attn::Hooks& hooks) {
+Tiles with_mpp(Tiles tiles, const Slide& slide) {
+  if (tiles.mpp == 0)
+    tiles.mpp = slide.require_mpp() * static_cast<double>(tiles.footprint) / tiles.geometry.size;
+  return tiles;
+}
+
+Features extract_features(const Slide& slide, const Tiles& given, const Encoder& encoder,
+                          int threads, const attn::Hooks& hooks, double max_unreadable) {
+  const Tiles tiles = given.coords.empty() ? given : with_mpp(given, slide);
   Features features;
   features.slide_id = slide.id();
   features.dim = encoder.dim();
@@ -89,7 +102,7 @@ Features extract_features(const Slide& slide, const Tiles& tiles, const Encoder&
   if (tiles.coords.empty()) return features;
   slide.level(tiles.geometry.level);  // the tiles' file may be another slide's
 
-  Sheet sheet = encode_all(slide, tiles, encoder, threads, hooks);
+  Sheet sheet = encode_all(slide, tiles, encoder, threads, hooks, max_unreadable);
   const auto dim = static_cast<std::size_t>(features.dim);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < tiles.coords.size(); ++i) {

@@ -75,7 +75,7 @@ class Finder {
     } else if ((high - low) / low > kMaxAnisotropy) {
       reason = "differs between x and y by more than " + number_text(100 * kMaxAnisotropy) + " %";
     } else {
-      result_ = {(candidate.x + candidate.y) / 2, candidate.source, ""};
+      result_ = {(candidate.x + candidate.y) / 2, candidate.source, "", ""};
       return;
     }
     if (result_.problem.empty())
@@ -169,23 +169,32 @@ class Finder {
   Resolution result_;
 };
 
-Resolution from_override(double mpp) {
+Resolution from_given(double mpp) {
   if (!(mpp >= kMinMpp && mpp <= kMaxMpp))
     throw attn::UsageError("a resolution of " + number_text(mpp) +
                            " um per pixel was given for a slide; expected " + number_text(kMinMpp) +
                            " to " + number_text(kMaxMpp));
-  return {mpp, "override", ""};
+  return {mpp, "override", "", ""};
 }
 
 }  // namespace
 
-Resolution find_resolution(const PropertyLookup& property, std::optional<double> override_mpp) {
-  if (override_mpp) return from_override(*override_mpp);
-  return Finder(property).find();
+Resolution find_resolution(const PropertyLookup& property, const GivenMpp& given) {
+  if (given.instead) return from_given(*given.instead);
+  Resolution stated = Finder(property).find();
+  if (!given.otherwise) return stated;
+  const Resolution other = from_given(*given.otherwise);
+  if (!stated.mpp) return other;
+  if (std::abs(*other.mpp / *stated.mpp - 1) > kMaxMppDifference)
+    stated.note = "it states " + rounded(*stated.mpp) + " um per pixel (" + stated.source +
+                  "), which stands: the " + rounded(*other.mpp) +
+                  " given are for slides that state none; to replace a wrong value, list the slide "
+                  "in a manifest with a column mpp";
+  return stated;
 }
 
 Resolution flat_resolution(double px_per_metre_x, double px_per_metre_y, const std::string& tag,
-                           std::optional<double> override_mpp) {
+                           const GivenMpp& given) {
   const PropertyLookup property = [&](const std::string& name) -> std::optional<std::string> {
     // Passed on as the TIFF tags they are or stand for, in px per cm.
     if (name == "tiff.ResolutionUnit") return "centimeter";
@@ -193,7 +202,7 @@ Resolution flat_resolution(double px_per_metre_x, double px_per_metre_y, const s
     if (name == "tiff.YResolution" && px_per_metre_y > 0) return number_text(px_per_metre_y / 100);
     return std::nullopt;
   };
-  Resolution result = find_resolution(property, override_mpp);
+  Resolution result = find_resolution(property, given);
   const std::string from = "tiff.XResolution";
   if (result.source == from) result.source = tag;
   if (result.problem.starts_with(from)) result.problem.replace(0, from.size(), tag);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <mutex>
 #include <opencv2/core.hpp>
@@ -91,7 +92,8 @@ namespace {
 // each 538 and 670; a plain loop over openslide_read_region on one thread 690 and 763, `read` 689
 // and 734. After an error a handle is dead for good, and the reads that other threads had under way
 // on it fail with it. So a failed read takes the lock alone, reopens, and tries once more where
-// nobody can disturb it: what fails then is truly unreadable.
+// nobody can disturb it: what fails then is truly unreadable. The handle that died of it is
+// replaced by the next read: a bad region costs one opening, which takes a second on some formats.
 class OpenSlideSource : public Slide::Source {
  public:
   OpenSlideSource(const fs::path& slide_path, const std::string& slide_vendor)
@@ -108,6 +110,9 @@ class OpenSlideSource : public Slide::Source {
       const SlideLevel& first = levels.empty() ? level : levels.front();
       level.downsample_x = static_cast<double>(first.width) / static_cast<double>(level.width);
       level.downsample_y = static_cast<double>(first.height) / static_cast<double>(level.height);
+      const std::string name = "openslide.level[" + std::to_string(i) + "].tile-";
+      level.tile_width = std::atoi(property(name + "width").value_or("0").c_str());
+      level.tile_height = std::atoi(property(name + "height").value_or("0").c_str());
       levels.push_back(level);
     }
     drop_misread_levels();
@@ -159,7 +164,6 @@ class OpenSlideSource : public Slide::Source {
     if (!handle_ || openslide_get_error(handle_.get()) != nullptr) reopen();
     if (try_read(argb, level, x0, y0, w, h)) return;
     const std::string why = one_line(openslide_get_error(handle_.get()));
-    reopen();
     throw UnreadableRegion("slide " + path.string() + ": the " + std::to_string(w) + " x " +
                            std::to_string(h) + " px at level " + std::to_string(level) + ", x " +
                            std::to_string(x0) + ", y " + std::to_string(y0) +
@@ -177,13 +181,13 @@ class OpenSlideSource : public Slide::Source {
 
 class FlatSource : public Slide::Source {
  public:
-  FlatSource(const fs::path& slide_path, FileKind kind, std::optional<double> mpp_override)
+  FlatSource(const fs::path& slide_path, FileKind kind, const GivenMpp& mpp)
       : image_(read_flat_image(slide_path, kind, kMaxFlatPixels)) {
     path = slide_path;
     vendor = "flat-image";
     levels = {{image_.rgb.cols, image_.rgb.rows, 1.0, 1.0}};
-    resolution = flat_resolution(image_.px_per_metre_x, image_.px_per_metre_y,
-                                 image_.resolution_tag, mpp_override);
+    resolution =
+        flat_resolution(image_.px_per_metre_x, image_.px_per_metre_y, image_.resolution_tag, mpp);
   }
 
   cv::Mat read(int, int64_t x0, int64_t y0, int w, int h) override {
@@ -205,13 +209,13 @@ class FlatSource : public Slide::Source {
   FlatImage image_;
 };
 
-std::shared_ptr<Slide::Source> open_flat(const fs::path& path, std::optional<double> mpp_override) {
+std::shared_ptr<Slide::Source> open_flat(const fs::path& path, const GivenMpp& mpp) {
   static const std::set<std::string> kExtensions = {".png", ".jpg", ".jpeg", ".tif", ".tiff"};
   const std::string extension = lower_extension(path);
   const FileKind kind = attn::io::file_kind_of(path);
   const bool picture = kind == FileKind::png || kind == FileKind::jpeg || kind == FileKind::tiff;
   if (picture && kExtensions.count(extension) != 0)
-    return std::make_shared<FlatSource>(path, kind, mpp_override);
+    return std::make_shared<FlatSource>(path, kind, mpp);
   if (is_dicom(path))
     throw attn::Error(path.string() +
                       " is DICOM, which OpenSlide reads from version 4 on; convert it to TIFF");
@@ -244,7 +248,7 @@ SlideFile stat_file(const fs::path& path) {
           static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
-Slide Slide::open(const fs::path& path, std::optional<double> mpp_override, const std::string& id) {
+Slide Slide::open(const fs::path& path, const GivenMpp& mpp, const std::string& id) {
   silence_libtiff();
   const SlideFile file = stat_file(path);
   const fs::path absolute = fs::absolute(path).lexically_normal();
@@ -257,11 +261,11 @@ Slide Slide::open(const fs::path& path, std::optional<double> mpp_override, cons
   std::shared_ptr<Source> source;
   if (const char* vendor = openslide_detect_vendor(absolute.c_str())) {
     const auto slide = std::make_shared<OpenSlideSource>(absolute, vendor);
-    slide->resolution = find_resolution(
-        [&](const std::string& name) { return slide->property(name); }, mpp_override);
+    slide->resolution =
+        find_resolution([&](const std::string& name) { return slide->property(name); }, mpp);
     source = slide;
   } else {
-    source = open_flat(absolute, mpp_override);
+    source = open_flat(absolute, mpp);
   }
   source->file = file;
   source->id = id.empty() ? absolute.stem().string() : id;
@@ -338,7 +342,7 @@ cv::Mat Slide::thumbnail(int longest_side, int64_t* unreadable) const {
       read_reduced(*this, from, factor, 1, {}, [&](int x, int y, const cv::Mat& rgb) {
         rgb.copyTo(reduced(cv::Rect(x, y, rgb.cols, rgb.rows)));
       });
-  if (unreadable != nullptr) *unreadable = count.unreadable;
+  if (unreadable != nullptr) *unreadable = std::ssize(count.unreadable);
   const cv::Size size(
       std::max(1, static_cast<int>(std::lround(static_cast<double>(width()) / wanted))),
       std::max(1, static_cast<int>(std::lround(static_cast<double>(height()) / wanted))));

@@ -28,6 +28,7 @@ class UnreadableRegion : public attn::Error {
 struct SlideLevel {
   int64_t width = 0, height = 0;
   double downsample_x = 1.0, downsample_y = 1.0;
+  int tile_width = 0, tile_height = 0;  ///< of the stored tiles, px of this level; 0: not known
 };
 
 /// What ties an output file to its slide: a change of any of these makes the output stale.
@@ -51,11 +52,11 @@ SlideFile stat_file(const std::filesystem::path& path);
 /// pixel, at most kMaxFlatPixels).
 class Slide {
  public:
-  /// Opens `path`. `mpp_override` (microns per pixel of level 0) goes before everything that the
-  /// file says, and `id` before the file's stem. Throws attn::Error where the file is absent, is no
-  /// slide or picture, is a recognised but broken slide, or is a picture beyond the pixel limit. A
-  /// slide without a known resolution opens: see `require_mpp`.
-  static Slide open(const std::filesystem::path& path, std::optional<double> mpp_override = {},
+  /// Opens `path`. `mpp` is what is known of its resolution from elsewhere; `id` goes before the
+  /// file's stem. Throws attn::Error where the file is absent, is no slide or picture, is a
+  /// recognised but broken slide, or is a picture beyond the pixel limit. A slide without a known
+  /// resolution opens: see `require_mpp`.
+  static Slide open(const std::filesystem::path& path, const GivenMpp& mpp = {},
                     const std::string& id = {});
 
   const std::string& id() const;  ///< names the outputs: the stem of the file, or as given

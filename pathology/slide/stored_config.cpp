@@ -25,9 +25,9 @@ nlohmann::json stored_config(const attn::io::Hdf5File& file, const std::string& 
   nlohmann::json config = attn::io::parse_json(file.string_attribute("/", kConfigAttribute), where);
   const auto version = attn::io::get<int64_t>(config, "format_version", where);
   if (version > kConfigVersion)
-    throw attn::Error(file.path().string() + " has format version " + std::to_string(version) +
-                      ", and this program reads up to " + std::to_string(kConfigVersion) +
-                      "; use a newer program");
+    throw attn::NewerFormat(file.path().string() + " has format version " +
+                            std::to_string(version) + ", and this program reads up to " +
+                            std::to_string(kConfigVersion) + "; use a newer program");
   const auto found = attn::io::get<std::string>(config, "kind", where);
   if (found != kind)
     throw attn::Error(file.path().string() + " holds " + attn::io::quote_text(found) +
@@ -58,6 +58,10 @@ bool is_current(const std::filesystem::path& path, const nlohmann::json& config,
   if (!std::filesystem::is_regular_file(path, error)) return false;
   try {
     return without_place(read(path)) == without_place(config);
+  } catch (const attn::NewerFormat&) {
+    throw;
+  } catch (const attn::StorageError&) {
+    throw;
   } catch (const attn::Error&) {
     return false;  // damaged: to be made again
   }

@@ -19,7 +19,7 @@ inline constexpr const char* kReasonAttribute = "attn_reason";
 
 /// The root attribute attn_config, or null where the file has none. Throws attn::Error where it is
 /// no JSON, of another kind
-/// ("tiles", "features"), or of a newer format version.
+/// ("tiles", "features"), or attn::NewerFormat.
 nlohmann::json stored_config(const attn::io::Hdf5File& file, const std::string& kind);
 /// Why the file is empty, or "".
 std::string stored_reason(const attn::io::Hdf5File& file);
@@ -41,7 +41,8 @@ std::vector<T> flat_coords(const std::vector<std::array<int64_t, 2>>& coords) {
 }
 
 /// Whether `path` exists, `read` reads it whole, and the configuration it gives equals `config`.
-/// Where the slide lies does not count (slide.path): its name, size and time of change do.
+/// Where the slide lies does not count (slide.path): its name, size and time of change do. Throws
+/// attn::NewerFormat and attn::StorageError, which are no reason to make the file again.
 bool is_current(const std::filesystem::path& path, const nlohmann::json& config,
                 const std::function<nlohmann::json(const std::filesystem::path&)>& read);
 

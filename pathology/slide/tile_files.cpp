@@ -1,6 +1,9 @@
 // The files of tiles.h: CLAM's layout of coordinates, with all that made them in the attribute
 // `attn_config`.
+#include <algorithm>
+
 #include "libattn/io/atomic_file.h"
+#include "libattn/io/csv.h"
 #include "libattn/io/hdf5.h"
 #include "libattn/io/json.h"
 #include "libattn/io/text.h"
@@ -13,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using attn::io::Hdf5File;
 
+constexpr const char* kUnreadableAttribute = "unreadable_share";
 constexpr int64_t kMaxSide = 1 << 20;  // of anything a tile is measured in; larger is damage
 
 int64_t side_attribute(const Hdf5File& file, const std::string& name, int64_t smallest) {
@@ -134,6 +138,7 @@ void write_tiles(const fs::path& path, const Tiles& tiles) {
   file.set_attribute("coords", "save_path", path.parent_path().string());
   if (!tiles.config.is_null()) file.set_attribute("/", kConfigAttribute, tiles.config.dump());
   if (!tiles.reason.empty()) file.set_attribute("/", kReasonAttribute, tiles.reason);
+  if (tiles.unreadable > 0) file.set_attribute("/", kUnreadableAttribute, tiles.unreadable);
   file.commit();
 }
 
@@ -155,11 +160,45 @@ Tiles read_tiles(const fs::path& path) {
     read_config(path.string(), tiles);
   tiles.footprint = tiles.geometry.footprint;
   tiles.reason = stored_reason(file);
+  if (file.has_attribute("/", kUnreadableAttribute))
+    tiles.unreadable = file.double_attribute("/", kUnreadableAttribute);
   return tiles;
 }
 
-bool tiles_current(const fs::path& path, const nlohmann::json& config) {
-  return is_current(path, config, [](const fs::path& p) { return read_tiles(p).config; });
+bool tiles_current(const fs::path& path, const nlohmann::json& config, double max_unreadable) {
+  return is_current(path, config, [&](const fs::path& p) {
+    const Tiles tiles = read_tiles(p);
+    return tiles.unreadable > max_unreadable ? nlohmann::json() : tiles.config;
+  });
+}
+
+void write_tile_table(const fs::path& path, const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().extension() == ".h5" && !entry.path().filename().string().starts_with('.'))
+      files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  std::vector<std::vector<attn::io::Cell>> rows;
+  for (const fs::path& file : files) {
+    Tiles tiles;
+    try {
+      tiles = read_tiles(file);
+    } catch (const attn::Error&) {
+      continue;  // who needs it will say what is wrong
+    }
+    const auto slide = [&]<typename T>(const char* key, T otherwise) {
+      return tiles.config.is_object() ? tiles.config.value(key, otherwise) : otherwise;
+    };
+    rows.push_back({file.stem().string(), static_cast<int64_t>(tiles.coords.size()), tiles.mpp,
+                    static_cast<int64_t>(tiles.geometry.size),
+                    static_cast<int64_t>(tiles.geometry.level), tiles.footprint, slide("mpp", 0.0),
+                    slide("mpp_source", std::string()), tiles.unreadable, tiles.reason});
+  }
+  attn::io::write_csv(path,
+                      {"slide_id", "tiles", "mpp", "tile_px", "level", "footprint_px", "slide_mpp",
+                       "slide_mpp_source", "unreadable", "note"},
+                      rows);
 }
 
 }  // namespace pathology

@@ -16,6 +16,7 @@ using attn::io::number_text;
 
 constexpr double kExactLevel = 0.01;  // a level this near to the request is taken as it is
 constexpr int kMaxTileRead = 8192;    // px a side: 450 MB while one tile is made
+constexpr double kMostPlaces = 5e6;   // of all grids of a slide
 constexpr int kTestCount = 4;
 constexpr const char* kTestNames[kTestCount] = {"four_pt", "four_pt_hard", "center",
                                                 "basic"};  // CLAM's words
@@ -60,6 +61,24 @@ double tissue_share(const TissueMask& mask, int64_t x, int64_t y, int64_t footpr
   return part.empty() ? 0.0 : static_cast<double>(cv::countNonZero(mask.mask(part))) / whole.area();
 }
 
+/// Refuses grids that would never be walked through.
+void check_places(const Slide& slide, const TissueMask& mask, const TileOptions& options,
+                  const TileGeometry& geometry) {
+  const auto step = static_cast<double>(geometry.step);
+  double places = 0;
+  for (const TissuePiece& piece : mask.pieces) {
+    const cv::Rect box = cv::boundingRect(piece.outline);
+    places += std::ceil(box.width / step) * std::ceil(box.height / step);
+  }
+  if (places > kMostPlaces)
+    throw attn::Error("slide " + slide.path().string() + ": tiles of " +
+                      std::to_string(options.size) + " px with an overlap of " +
+                      std::to_string(options.overlap) + " px have " +
+                      number_text(std::round(places / 1e5) / 10) +
+                      " million places on its tissue; expected at most " +
+                      number_text(kMostPlaces / 1e6) + ": ask for larger tiles or less overlap");
+}
+
 /// Adds the tiles of one piece to `found`, column by column.
 void tile_piece(const Slide& slide, const TissuePiece& piece, const TissueMask& mask,
                 const TileOptions& options, const TileGeometry& geometry, const attn::Hooks& hooks,
@@ -94,6 +113,9 @@ void tile_piece(const Slide& slide, const TissuePiece& piece, const TissueMask& 
 std::string why_empty(const Slide& slide, const TissueMask& mask, const TileOptions& options,
                       const TileGeometry& geometry) {
   const std::string advice =
+      (mask.unreadable_area > 0
+           ? "; " + percent_text(mask.unreadable_area) + " of the slide cannot be decoded"
+           : "") +
       "; look at the tissue preview, and try a lower saturation threshold or the preset biopsy";
   if (mask.pieces_found == 0)
     return "no tissue: no pixel is more saturated than " + number_text(mask.threshold) + advice;
@@ -210,6 +232,8 @@ Tiles tile_slide(const Slide& slide, const TissueMask& mask, const TissueOptions
   tiles.downsample = {level.downsample_x, level.downsample_y};
   tiles.level_size = {level.width, level.height};
   tiles.config = tiles_config(slide, tissue, options);
+  tiles.unreadable = mask.unreadable;
+  check_places(slide, mask, options, tiles.geometry);
   std::set<std::array<int64_t, 2>> seen;
   for (const TissuePiece& piece : mask.pieces)
     tile_piece(slide, piece, mask, options, tiles.geometry, hooks, seen, tiles.coords);
@@ -218,9 +242,10 @@ Tiles tile_slide(const Slide& slide, const TissueMask& mask, const TissueOptions
 }
 
 Tiles tile_slide(const Slide& slide, const TissueOptions& tissue, const TileOptions& options,
-                 const attn::Hooks& hooks, int threads) {
+                 const attn::Hooks& hooks, int threads, double max_unreadable) {
   tile_geometry(slide, options);  // refuses before the work
-  return tile_slide(slide, find_tissue(slide, tissue, hooks, threads), tissue, options, hooks);
+  const TissueMask mask = find_tissue(slide, tissue, hooks, threads, max_unreadable);
+  return tile_slide(slide, mask, tissue, options, hooks);
 }
 
 cv::Mat read_tile(const Slide& slide, const TileGeometry& geometry, int64_t x, int64_t y) {

@@ -71,17 +71,20 @@ struct Tiles {
   double mpp = 0;  ///< microns per pixel of the tiles as read; 0 = unknown (CLAM's own files)
   std::array<double, 2> downsample{1, 1};   ///< of geometry.level
   std::array<int64_t, 2> level_size{0, 0};  ///< width, height of geometry.level
-  std::string reason;                       ///< why `coords` is empty; empty otherwise
-  nlohmann::json config;                    ///< the file's attn_config; null for CLAM's own files
+  double unreadable = 0;  ///< share of the tissue that could not be decoded while it was sought
+  std::string reason;     ///< why `coords` is empty; empty otherwise
+  nlohmann::json config;  ///< the file's attn_config; null for CLAM's own files
 };
 
 /// Tiles of a slide. Per piece of tissue a grid anchored at its bounding box (as CLAM: coordinates
 /// can be compared), column by column; a tile is kept where `test` holds, its centre lies in no
 /// hole, and `min_tissue` is met. No tissue gives no coordinates and a `reason`, no exception.
 /// Throws attn::Error without a resolution (`Slide::require_mpp`) or for too much upsampling;
-/// Interrupted. Equal tiles of two pieces whose grids coincide are kept once.
+/// Interrupted; also where the grids have more than five million places, or more than the share
+/// `max_unreadable` of the tissue cannot be decoded. Equal tiles of two pieces whose grids coincide
+/// are kept once.
 Tiles tile_slide(const Slide& slide, const TissueOptions& tissue, const TileOptions& options,
-                 const attn::Hooks& hooks = {}, int threads = 1);
+                 const attn::Hooks& hooks = {}, int threads = 1, double max_unreadable = 1);
 /// The same on a mask that is already there.
 Tiles tile_slide(const Slide& slide, const TissueMask& mask, const TissueOptions& tissue,
                  const TileOptions& options, const attn::Hooks& hooks = {});
@@ -100,15 +103,23 @@ nlohmann::json tiles_config(const Slide& slide, const TissueOptions& tissue,
 
 /// Writes CLAM's layout: dataset `coords` int64 (N,2), chunks (1,2), unlimited rows, with the
 /// attributes patch_size (px at patch_level), patch_level, downsample, downsampled_level_dim,
-/// level_dim, name, save_path; and the root attribute `attn_config`. N = 0 is written too. Whole or
-/// not at all. Throws attn::Error with the reason.
+/// level_dim, name, save_path; and the root attribute `attn_config`, and `unreadable_share` where
+/// that is not 0. N = 0 is written too. Whole or not at all. Throws attn::Error with the reason.
 void write_tiles(const std::filesystem::path& path, const Tiles& tiles);
 
 /// Reads what `write_tiles` or CLAM wrote (int32 or int64 coordinates). Throws attn::Error for
 /// anything else, and for a file of a newer format version.
 Tiles read_tiles(const std::filesystem::path& path);
 
-/// Whether `path` exists, reads whole, and was made with `config` (as by `tiles_config`).
-bool tiles_current(const std::filesystem::path& path, const nlohmann::json& config);
+/// Whether `path` exists, reads whole, was made with `config` (as by `tiles_config`), and no more
+/// than the share `max_unreadable` of the tissue could not be decoded. Throws attn::NewerFormat for
+/// a file of a newer format version, which is not to be made again.
+bool tiles_current(const std::filesystem::path& path, const nlohmann::json& config,
+                   double max_unreadable = 1);
+
+/// CSV: slide_id, tiles, mpp, tile_px, level, footprint_px, slide_mpp, slide_mpp_source, unreadable
+/// (share of the tissue), note; a row for each tile file in `folder` that reads whole, sorted by
+/// name. Atomic.
+void write_tile_table(const std::filesystem::path& path, const std::filesystem::path& folder);
 
 }  // namespace pathology

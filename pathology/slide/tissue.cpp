@@ -33,27 +33,30 @@ void mark_ink(const cv::Mat& hsv, cv::Mat& ink) {
 }
 
 struct Saturation {
-  cv::Mat s, ink;  // ink is empty unless asked for
+  cv::Mat s, ink;   // ink is empty unless asked for
+  cv::Mat unknown;  // 255 where nothing could be decoded; empty where all could
   BlockCount blocks;
 };
 
 Saturation read_saturation(const Slide& slide, int level, int factor, bool find_ink, int threads,
-                           const attn::Hooks& hooks) {
+                           double max_unreadable, const attn::Hooks& hooks) {
   Saturation result;
   const cv::Size size = reduced_size(slide, level, factor);
   result.s = cv::Mat::zeros(size, CV_8UC1);
   if (find_ink) result.ink = cv::Mat::zeros(size, CV_8UC1);
-  result.blocks =
-      read_reduced(slide, level, factor, threads, hooks, [&](int x, int y, const cv::Mat& rgb) {
-        const cv::Rect place(x, y, rgb.cols, rgb.rows);
-        cv::Mat hsv;
-        cv::cvtColor(rgb, hsv, cv::COLOR_RGB2HSV);
-        cv::extractChannel(hsv, result.s(place), 1);
-        if (!find_ink) return;
-        cv::Mat ink;
-        mark_ink(hsv, ink);
-        ink.copyTo(result.ink(place));
-      });
+  const auto take = [&](int x, int y, const cv::Mat& rgb) {
+    const cv::Rect place(x, y, rgb.cols, rgb.rows);
+    cv::Mat hsv;
+    cv::cvtColor(rgb, hsv, cv::COLOR_RGB2HSV);
+    cv::extractChannel(hsv, result.s(place), 1);
+    if (!find_ink) return;
+    cv::Mat ink;
+    mark_ink(hsv, ink);
+    ink.copyTo(result.ink(place));
+  };
+  result.blocks = read_reduced(slide, level, factor, threads, hooks, take, max_unreadable);
+  if (!result.blocks.unreadable.empty()) result.unknown = cv::Mat::zeros(size, CV_8UC1);
+  for (const cv::Rect& place : result.blocks.unreadable) result.unknown(place).setTo(255);
   return result;
 }
 
@@ -147,23 +150,32 @@ int reduction(const Slide& slide, int level, int64_t max_pixels) {
   return factor;
 }
 
-/// "0.8 %", at least "0.1 %".
-std::string percent_text(double share) {
-  return attn::io::number_text(std::max(1.0, std::round(1000 * share)) / 10) + " %";
-}
-
-void check_blocks(const Slide& slide, const BlockCount& blocks, const attn::Hooks& hooks) {
-  if (blocks.unreadable == 0) return;
-  const double share =
-      static_cast<double>(blocks.unreadable_pixels) / static_cast<double>(blocks.pixels);
+/// Before the tissue is known: what cannot be decoded is a smaller share of the slide than of it.
+void check_blocks(const Slide& slide, const BlockCount& blocks, double max_unreadable,
+                  const attn::Hooks& hooks) {
+  if (blocks.unreadable.empty()) return;
   if (blocks.unreadable_pixels == blocks.pixels)
     throw attn::Error("the tissue of slide " + slide.path().string() +
                       " cannot be found: none of its pixels can be decoded (" + blocks.first_error +
                       ")");
-  hooks.warning(
-      "slide " + slide.path().string() + ": " + percent_text(share) +
-      " of its area cannot be decoded while tissue is sought, and counts as background (" +
-      blocks.first_error + ")");
+  if (blocks.unreadable_share() > max_unreadable)
+    throw too_unreadable(slide, percent_text(blocks.unreadable_share()) + " or more", "area",
+                         max_unreadable, blocks.first_error);
+  hooks.warning("slide " + slide.path().string() + ": " + percent_text(blocks.unreadable_share()) +
+                " of its area cannot be decoded while tissue is sought, and counts as tissue (" +
+                blocks.first_error + ")");
+}
+
+/// How much of the tissue is nothing but unknown.
+void measure_unknown(const Slide& slide, const Saturation& read, double max_unreadable,
+                     TissueMask& tissue) {
+  tissue.unreadable_area = read.blocks.unreadable_share();
+  const int found = cv::countNonZero(tissue.mask);
+  if (read.unknown.empty() || found == 0) return;
+  tissue.unreadable = static_cast<double>(cv::countNonZero(tissue.mask & read.unknown)) / found;
+  if (tissue.unreadable > max_unreadable)
+    throw too_unreadable(slide, percent_text(tissue.unreadable), "tissue", max_unreadable,
+                         read.blocks.first_error);
 }
 
 nlohmann::json number_or_null(const std::optional<double>& value) {
@@ -267,18 +279,28 @@ double TissueMask::area_mm2(double mpp) const {
   return static_cast<double>(cv::countNonZero(mask)) * pixel_um2 / 1e6;
 }
 
+std::string percent_text(double share) {
+  return attn::io::number_text(std::max(1.0, std::round(1000 * share)) / 10) + " %";
+}
+
+attn::Error too_unreadable(const Slide& slide, const std::string& share, const std::string& what,
+                           double max_unreadable, const std::string& why) {
+  return attn::Error("slide " + slide.path().string() + ": " + share + " of its " + what +
+                     " cannot be decoded (" + why + "), and " + percent_text(max_unreadable) +
+                     " may be; copy it again from its origin, or allow more with --max-unreadable");
+}
+
 TissueMask find_tissue(const Slide& slide, const TissueOptions& options, const attn::Hooks& hooks,
-                       int threads) {
+                       int threads, double max_unreadable) {
   check(options);
   TissueMask tissue;
   tissue.level = slide.best_level(options.downsample);
   const int factor = reduction(slide, tissue.level, options.max_mask_pixels);
   tissue.downsample_x = slide.level(tissue.level).downsample_x * factor;
   tissue.downsample_y = slide.level(tissue.level).downsample_y * factor;
-  Saturation read =
-      read_saturation(slide, tissue.level, factor, options.remove_pen, threads, hooks);
-  check_blocks(slide, read.blocks, hooks);
-  tissue.unreadable_blocks = read.blocks.unreadable;
+  Saturation read = read_saturation(slide, tissue.level, factor, options.remove_pen, threads,
+                                    max_unreadable, hooks);
+  check_blocks(slide, read.blocks, max_unreadable, hooks);
   if (options.remove_pen) {
     cv::dilate(read.ink, read.ink, cv::getStructuringElement(cv::MORPH_ELLIPSE, {5, 5}));
     read.s.setTo(0, read.ink);
@@ -290,11 +312,13 @@ TissueMask find_tissue(const Slide& slide, const TissueOptions& options, const a
       cv::threshold(read.s, tissue.mask, options.saturation_threshold, 255,
                     options.otsu ? cv::THRESH_BINARY | cv::THRESH_OTSU : cv::THRESH_BINARY);
   read.s.release();
+  if (!read.unknown.empty()) tissue.mask |= read.unknown;
   if (options.close > 0)
     cv::morphologyEx(tissue.mask, tissue.mask, cv::MORPH_CLOSE,
                      cv::Mat::ones(options.close, options.close, CV_8UC1));
   hooks.check();
   keep_pieces(slide, options, tissue);
+  measure_unknown(slide, read, max_unreadable, tissue);
   return tissue;
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "attn/error.h"
 #include "attn/hooks.h"
 #include "pathology/slide/slide.h"
 
@@ -65,22 +66,34 @@ struct TissueMask {
   std::vector<TissuePiece> pieces;            ///< in the order the contours are found
   double threshold = 0;               ///< the saturation threshold used (of interest with Otsu)
   int level = 0;                      ///< read from this level
-  int64_t unreadable_blocks = 0;      ///< parts of the mask that could not be decoded; they
-                                      ///< count as background and were warned of
+  double unreadable = 0;              ///< share of the tissue that could not be decoded
+  double unreadable_area = 0;         ///< share of the whole slide that could not be
   int64_t pieces_found = 0;           ///< before the filter by area
   double area_mm2(double mpp) const;  ///< area of the mask
 };
+
+/// Largest share of a slide's tissue or tiles that may be undecodable, unless the user says
+/// otherwise: above, the slide counts as failed.
+inline constexpr double kMaxUnreadable = 0.1;
+/// The sentence of a slide that is beyond it: `share` of its `what` cannot be decoded, `why` being
+/// the first reason met.
+attn::Error too_unreadable(const Slide& slide, const std::string& share, const std::string& what,
+                           double max_unreadable, const std::string& why);
+/// "0.8 %", at least "0.1 %".
+std::string percent_text(double share);
 
 /// Tissue of a slide:
 ///   S of HSV -> median filter -> S > threshold -> closing -> contours with holes -> filter by area
 ///   -> level-0 px.
 /// A level above `max_mask_pixels` (a slide without a low level) is read in blocks and reduced by
 /// whole factors. Threads: blocks are read by `threads`. Memory: the mask's S and mask (2 bytes a
-/// pixel) and a 2048 x 2048 block a thread. What cannot be decoded is narrowed down to parts of
-/// about 256 x 256 px and these are sought at the next finer level. Throws attn::Error where no
-/// part can be read; Interrupted.
+/// pixel) and a 2048 x 2048 block a thread. What cannot be decoded is narrowed down
+/// (`read_reduced`) and sought at the next finer level. What no level gives may be tissue: it is
+/// made tissue before the closing, so that tiles are laid over it, and is warned of. Throws
+/// attn::Error where no part can be read, or more than the share `max_unreadable` of the slide or
+/// of its tissue cannot; Interrupted.
 TissueMask find_tissue(const Slide& slide, const TissueOptions& options,
-                       const attn::Hooks& hooks = {}, int threads = 1);
+                       const attn::Hooks& hooks = {}, int threads = 1, double max_unreadable = 1);
 
 /// Thumbnail (RGB, longer side at most `longest_side`) with outlines (green) and holes (blue) drawn
 /// over it.

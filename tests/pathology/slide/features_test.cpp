@@ -116,6 +116,53 @@ TEST_F(FeatureTest, UnreadableTilesAreLeftOutCountedAndListed) {
   }
 }
 
+TEST_F(FeatureTest, TooManyUnreadableTilesFailTheSlide) {
+  test::damage_tile(folder_ / "s.tif", 900, 700);
+  const Features some = extract();
+  const double share = some.unreadable_share();
+  EXPECT_GT(share, 0.1);
+  EXPECT_NO_THROW(extract_features(slide(), tiles_, *encoder_, 2, {}, share + 1e-9));
+  for (const int threads : {1, 3})
+    EXPECT_THAT(
+        sentence_of([&] { extract_features(slide(), tiles_, *encoder_, threads, {}, 0.1); }),
+        AllOf(HasSubstr("s.tif"), HasSubstr("more than 10 %"), HasSubstr("--max-unreadable")));
+  write_features(folder_ / "f.h5", some);
+  std::filesystem::remove(folder_ / "s.tif");  // the damage changed it
+  EXPECT_TRUE(features_current(folder_ / "f.h5", some.config, share + 1e-9));
+  EXPECT_FALSE(features_current(folder_ / "f.h5", some.config, 0.1));
+}
+
+TEST_F(FeatureTest, TilesOfOtherProgramsAreEncodedAtTheSlidesResolution) {
+  test::TiffOptions fine_pixels;
+  fine_pixels.resolution = 40000;  // 0.25 um per px
+  const cv::Mat drawn = test::draw_tissue(2048, 1536, {{{900, 700}, 600}});
+  test::write_tiff(folder_ / "fine.tif", {drawn}, fine_pixels);
+  const Slide s = Slide::open(folder_ / "fine.tif");
+  Tiles foreign = tiles_;
+  foreign.config = nullptr;
+  foreign.mpp = 0;  // as read_tiles gives them for a CLAM or TRIDENT file
+  const Features features = extract_features(s, foreign, *encoder_, 1);
+  EXPECT_EQ(features.config.at("tiles").at("tile").at("mpp"), 0.25);
+  const cv::Mat tile = read_tile(s, tiles_.geometry, tiles_.coords[5][0], tiles_.coords[5][1]);
+  std::vector<float> row(static_cast<std::size_t>(features.dim));
+  encoder_->encode(std::span(&tile, 1), 0.25, row);
+  EXPECT_TRUE(std::equal(row.begin(), row.end(),
+                         features.values.begin() + static_cast<std::ptrdiff_t>(5 * row.size())));
+  const auto path = folder_ / "f.h5";
+  write_features(path, features);
+  EXPECT_TRUE(features_current(path, features_config(with_mpp(foreign, s), *encoder_)));
+  EXPECT_TRUE(features_current(path, features_config(foreign, *encoder_)));  // the slide is away
+  EXPECT_FALSE(features_current(path, features_config(with_mpp(foreign, slide()), *encoder_)));
+
+  fine_pixels.resolution = 0;
+  test::write_tiff(folder_ / "silent.tif", {drawn}, fine_pixels);
+  EXPECT_THAT(sentence_of([&] {
+                extract_features(Slide::open(folder_ / "silent.tif"), foreign, *encoder_, 1);
+              }),
+              AllOf(HasSubstr("silent.tif"), HasSubstr("--slide-mpp")));
+  EXPECT_EQ(with_mpp(foreign, Slide::open(folder_ / "silent.tif", {.otherwise = 0.5})).mpp, 0.5);
+}
+
 TEST_F(FeatureTest, TheWarningNamesTheSameTileForAnyNumberOfThreads) {
   for (const int y : {256, 700, 1100})
     for (const int x : {600, 900, 1200}) test::damage_tile(folder_ / "s.tif", x, y);
@@ -129,7 +176,7 @@ TEST_F(FeatureTest, TheWarningNamesTheSameTileForAnyNumberOfThreads) {
 
 TEST(Features, ASlideWhereEveryTileFailsIsAFailedSlide) {
   ATTN_NEED_SHARED_DATA(data("edge"));
-  const Slide slide = Slide::open(data("edge/unreadable.svs"), 0.5);
+  const Slide slide = Slide::open(data("edge/unreadable.svs"), {.instead = 0.5});
   Tiles tiles;
   tiles.coords = {{0, 0}, {4, 4}};
   tiles.geometry = {0, 8, 8, 8, 8};
@@ -254,6 +301,11 @@ TEST_F(FeatureTest, OtherNumberTypesAndWrongFiles) {
     EXPECT_EQ(read_features(path).values, (std::vector<float>{1, 2, 3, 4, 5, 6}));
     EXPECT_TRUE(read_features(path).config.is_null());
   }
+  write({1, 2, 3, 4, 5, 6}, {1, 2, 3}, 2, false);
+  EXPECT_EQ(read_features(path).size(), 2);
+  EXPECT_EQ(read_features(path).dim, 3);
+  write({1, 2, 3, 4, 5, 6}, {2, 1, 3}, 2, false);
+  sentence_of([&] { read_features(path); });
   write({1, 2, 3, std::nan(""), 5, 6}, {2, 3}, 2, false);
   EXPECT_THAT(sentence_of([&] { read_features(path); }),
               AllOf(HasSubstr("row 1"), HasSubstr("not finite")));
@@ -266,6 +318,7 @@ TEST_F(FeatureTest, OtherNumberTypesAndWrongFiles) {
   newer.config["format_version"] = 2;
   write_features(path, newer);
   EXPECT_THAT(sentence_of([&] { read_features(path); }), HasSubstr("newer program"));
+  EXPECT_THROW(features_current(path, features_config(tiles_, *encoder_)), attn::NewerFormat);
   write_tiles(path, tiles_);
   sentence_of([&] { read_features(path); });
 }

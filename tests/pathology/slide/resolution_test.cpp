@@ -13,7 +13,7 @@ namespace {
 using ::testing::HasSubstr;
 using Properties = std::map<std::string, std::string>;
 
-Resolution find(const Properties& properties, std::optional<double> given = {}) {
+Resolution find(const Properties& properties, const GivenMpp& given = {}) {
   return find_resolution(
       [&](const std::string& name) -> std::optional<std::string> {
         const auto at = properties.find(name);
@@ -136,11 +136,28 @@ TEST(Resolution, TheObjectiveIsToldButNotUsed) {
 }
 
 TEST(Resolution, AnOverrideGoesFirstAndIsChecked) {
-  const Resolution found = find({{"openslide.mpp-x", "0.25"}, {"openslide.mpp-y", "0.25"}}, 0.5);
+  const Resolution found =
+      find({{"openslide.mpp-x", "0.25"}, {"openslide.mpp-y", "0.25"}}, {.instead = 0.5});
   EXPECT_EQ(found.mpp, 0.5);
   EXPECT_EQ(found.source, "override");
-  for (const double bad : {0.0, -1.0, 100.0, std::numeric_limits<double>::quiet_NaN()})
-    EXPECT_THROW(find({}, bad), attn::UsageError) << bad;
+  for (const double bad : {0.0, -1.0, 100.0, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THROW(find({}, {.instead = bad}), attn::UsageError) << bad;
+    EXPECT_THROW(find({}, {.otherwise = bad}), attn::UsageError) << bad;
+  }
+}
+
+TEST(Resolution, WhatIsGivenForSilentSlidesReplacesNothingStated) {
+  const Properties stated{{"aperio.MPP", "0.25"}};
+  EXPECT_EQ(find({}, {.otherwise = 0.5}).mpp, 0.5);
+  EXPECT_EQ(find({}, {.otherwise = 0.5}).note, "");
+  EXPECT_EQ(find(stated, {.otherwise = 0.26}).mpp, 0.25);
+  EXPECT_EQ(find(stated, {.otherwise = 0.26}).note, "");
+  const Resolution other = find(stated, {.otherwise = 0.5});
+  EXPECT_EQ(other.mpp, 0.25);
+  EXPECT_EQ(other.source, "aperio.MPP");
+  EXPECT_THAT(other.note, ::testing::AllOf(HasSubstr("states 0.25"), HasSubstr("the 0.5 given"),
+                                           HasSubstr("manifest")));
+  EXPECT_EQ(find(stated, {.instead = 1.0, .otherwise = 0.5}).mpp, 1.0);
 }
 
 TEST(Resolution, FlatPictures) {

@@ -14,12 +14,16 @@ namespace {
 using test::data;
 
 /// Tiles of 512 px at 1 um per px: quick, and of every part of the slide.
-void whole_chain(const std::filesystem::path& path) {
-  const Slide slide = Slide::open(path, 0.5);
+Tiles tiles_of(const Slide& slide) {
   TileOptions options;
   options.mpp = 1;
   options.size = 512;
-  const Tiles tiles = tile_slide(slide, tissue_preset("biopsy"), options);
+  return tile_slide(slide, tissue_preset("biopsy"), options);
+}
+
+void whole_chain(const std::filesystem::path& path) {
+  const Slide slide = Slide::open(path, {.instead = 0.5});
+  const Tiles tiles = tiles_of(slide);
   const Features features = extract_features(slide, tiles, *make_encoder("stain-stats-v1"), 2);
   ASSERT_EQ(features.size() + features.unreadable, std::ssize(tiles.coords));
   for (const float value : features.values) ASSERT_TRUE(std::isfinite(value));
@@ -59,6 +63,35 @@ TEST_P(Damage, ZerosInTheMiddle) {
     const auto first = bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size()) * i / 10;
     std::fill(first, first + static_cast<std::ptrdiff_t>(bytes.size()) / 10, '\0');
     survives(bytes, "zeros from " + std::to_string(i) + "/10");
+  }
+}
+
+/// What cannot be decoded may be tissue: no tile of the whole slide is lost without a word, and the
+/// tiles of the damaged one are each encoded or counted.
+TEST_P(Damage, NoTileIsLostInSilence) {
+  const Slide whole = Slide::open(data(GetParam()), {.instead = 0.5});
+  const Tiles before = tiles_of(whole);
+  const auto path = folder_ / ("damaged" + data(GetParam()).extension().string());
+  for (int i = 3; i < 9; i += 2) {
+    std::string bytes = whole_;
+    for (std::size_t page = 0; page < 3; ++page)
+      bytes.replace((bytes.size() * static_cast<std::size_t>(i) / 10 + page * bytes.size() / 40),
+                    std::min<std::size_t>(4096, bytes.size() / 50),
+                    std::min<std::size_t>(4096, bytes.size() / 50), '\0');
+    attn::test::put(path, bytes);
+    attn::test::reads_or_explains(
+        [&] {
+          const Slide slide = Slide::open(path, {.instead = 0.5});
+          const Tiles after = tiles_of(slide);
+          EXPECT_GE(after.coords.size(), before.coords.size()) << i;
+          const Features features =
+              extract_features(slide, after, *make_encoder("stain-stats-v1"), 2);
+          if (after.coords != before.coords) {
+            EXPECT_GT(after.unreadable, 0) << i;
+            EXPECT_GT(features.unreadable, 0) << i;
+          }
+        },
+        "zeroed pages from " + std::to_string(i) + "/10");
   }
 }
 

@@ -34,7 +34,8 @@ TEST(Slide, ARealSlideAndTwoTiffs) {
   EXPECT_EQ(generic.resolution().source, "tiff.XResolution");
   EXPECT_EQ(generic.best_level(64), 2);
   EXPECT_EQ(generic.best_level(1.9), 0);
-  EXPECT_EQ(Slide::open(data("slides/mosaic_colon_pos.tiff"), 0.25).require_mpp(), 0.25);
+  EXPECT_EQ(Slide::open(data("slides/mosaic_colon_pos.tiff"), {.instead = 0.25}).require_mpp(),
+            0.25);
   EXPECT_EQ(Slide::open(data("slides/mosaic_colon_pos.tiff"), {}, "case7").id(), "case7");
 }
 
@@ -223,7 +224,7 @@ TEST(FlatSlide, PngJpegAndStripTiff) {
   EXPECT_NEAR(tiff.require_mpp(), 0.5, 1e-6);
   EXPECT_EQ(tiff.resolution().source, "TIFF XResolution");
   EXPECT_FALSE(Slide::open(folder / "a.png").mpp());
-  EXPECT_EQ(Slide::open(folder / "a.png", 0.5).require_mpp(), 0.5);
+  EXPECT_EQ(Slide::open(folder / "a.png", {.instead = 0.5}).require_mpp(), 0.5);
 }
 
 TEST(FlatSlide, TransparencyLiesOverWhite) {

@@ -172,6 +172,54 @@ TEST_F(SmallSlide, NothingToTileIsToldNotThrown) {
   EXPECT_EQ(tile_slide(Slide::open(folder_ / "tiny.tif"), any, {}).coords.size(), 1U);
 }
 
+TEST_F(SmallSlide, GridsBeyondMeasureAreRefused) {
+  TileOptions options;
+  options.size = 8;
+  EXPECT_FALSE(tile_slide(slide(), fine(), options).coords.empty());
+  options.overlap = 7;  // a place for each of the 1.2 megapixels, and of 25 times as many
+  const Slide large = [&] {
+    test::write_tiff(folder_ / "l.tif", {test::draw_tissue(4096, 3072, {{{1500, 1500}, 1400}})});
+    return Slide::open(folder_ / "l.tif");
+  }();
+  EXPECT_THAT(sentence_of([&] { tile_slide(large, fine(), options); }),
+              AllOf(HasSubstr("l.tif"), HasSubstr("million places"), HasSubstr("less overlap")));
+}
+
+TEST_F(SmallSlide, WhatCannotBeDecodedIsTiledAndTold) {
+  test::write_tiff(folder_ / "d.tif", {drawn_});
+  const Tiles whole = tile_slide(Slide::open(folder_ / "d.tif"), fine(), {});
+  EXPECT_EQ(whole.unreadable, 0);
+  test::damage_tile(folder_ / "d.tif", 700, 700);  // inside the larger piece
+  const Slide damaged = Slide::open(folder_ / "d.tif");
+  const Tiles tiles = tile_slide(damaged, fine(), {});
+  EXPECT_EQ(tiles.coords, whole.coords);
+  EXPECT_GT(tiles.unreadable, 0.05);
+  EXPECT_LT(tiles.unreadable, 0.2);
+  const auto path = folder_ / "d.h5";
+  write_tiles(path, tiles);
+  EXPECT_EQ(read_tiles(path).unreadable, tiles.unreadable);
+  const nlohmann::json config = tiles_config(damaged, fine(), {});
+  EXPECT_TRUE(tiles_current(path, config, 0.5));
+  EXPECT_FALSE(tiles_current(path, config, 0.01));  // another limit: to be judged again
+  EXPECT_THAT(sentence_of([&] { tile_slide(damaged, fine(), {}, {}, 1, 0.05); }),
+              HasSubstr("--max-unreadable"));
+}
+
+TEST_F(SmallSlide, TheTableHasARowForEveryFileOfTheFolder) {
+  std::filesystem::create_directory(folder_ / "patches");
+  Tiles tiles = tile_slide(slide(), fine(), {});
+  for (const char* name : {"b", "a"}) {
+    tiles.slide_id = name;
+    write_tiles(folder_ / "patches" / (std::string(name) + ".h5"), tiles);
+  }
+  attn::test::put(folder_ / "patches/cut.h5", "no tiles");
+  write_tile_table(folder_ / "tiles.csv", folder_ / "patches");
+  const std::string text = attn::test::slurp(folder_ / "tiles.csv");
+  EXPECT_THAT(text, HasSubstr("slide_id,tiles,mpp,tile_px,level,footprint_px,slide_mpp,"
+                              "slide_mpp_source,unreadable,note\na,"));
+  EXPECT_THAT(text, AllOf(HasSubstr("\nb,"), ::testing::Not(HasSubstr("cut"))));
+}
+
 TEST_F(SmallSlide, PixelsAreResampledByArea) {
   const Slide s = slide();
   TileOptions options;
@@ -237,7 +285,8 @@ TEST_F(SmallSlide, CurrentMeansWholeAndMadeTheSameWay) {
   other.overlap = 1;
   EXPECT_FALSE(tiles_current(path, tiles_config(s, fine(), other)));
   EXPECT_FALSE(tiles_current(path, tiles_config(s, tissue_preset("tcga"), {})));
-  EXPECT_FALSE(tiles_current(path, tiles_config(Slide::open(folder_ / "s.tif", 0.51), fine(), {})));
+  EXPECT_FALSE(tiles_current(
+      path, tiles_config(Slide::open(folder_ / "s.tif", {.instead = 0.51}), fine(), {})));
   // The slide moved: still current. Changed: not.
   std::filesystem::rename(folder_ / "s.tif", folder_ / "moved");
   std::filesystem::create_directory(folder_ / "elsewhere");
@@ -258,6 +307,8 @@ TEST_F(SmallSlide, NewerForeignAndDamagedFiles) {
   write_tiles(path, tiles);
   EXPECT_THAT(sentence_of([&] { read_tiles(path); }),
               AllOf(HasSubstr("99"), HasSubstr("newer program")));
+  // Not "damaged": it must not be made again in its place.
+  EXPECT_THROW(tiles_current(path, tiles_config(slide(), fine(), {})), attn::NewerFormat);
   tiles.config["format_version"] = 1;
   tiles.config["geometry"]["size"] = -5;
   write_tiles(path, tiles);

@@ -167,25 +167,35 @@ TEST(Tissue, ABadTileCostsItsPlaceAlone) {
   test::damage_tile(folder / "s.tif", 300, 300, 1);
   const TissueMask low = tissue();
   EXPECT_EQ(low.level, 1);
-  EXPECT_EQ(low.unreadable_blocks, 0);
+  EXPECT_EQ(low.unreadable, 0);
   EXPECT_EQ(warning, "");
   ASSERT_EQ(low.mask.size(), whole.mask.size());
   EXPECT_LT(cv::countNonZero(low.mask != whole.mask), cv::countNonZero(whole.mask) / 100);
-  // In the only level: its place is background, and the rest is as before.
+  // In the only level: its place may be tissue, and the rest is as before.
   test::write_tiff(folder / "s.tif", {two_pieces()});
   const TissueMask one = tissue();
   test::damage_tile(folder / "s.tif", 1500, 600);  // in the smaller piece
   std::string first;
   for (const int threads : {1, 3}) {
     const TissueMask holed = find_tissue(Slide::open(folder / "s.tif"), fine(), hooks, threads);
-    EXPECT_GT(holed.unreadable_blocks, 0);
     EXPECT_THAT(warning, HasSubstr("% of its area"));
     if (first.empty()) first = warning;
     EXPECT_EQ(warning, first);
     const cv::Rect left(0, 0, 1100, 1400);  // the larger piece
     EXPECT_EQ(cv::countNonZero(holed.mask(left) != one.mask(left)), 0);
-    EXPECT_LT(cv::countNonZero(holed.mask), cv::countNonZero(one.mask));
+    // Nothing is lost, and what is added is the bad tile, but for the closing at its rim.
+    EXPECT_EQ(cv::countNonZero(one.mask & ~holed.mask), 0);
+    const cv::Mat added = holed.mask & ~one.mask;
+    EXPECT_EQ(cv::countNonZero(added), cv::countNonZero(added(cv::Rect(1276, 508, 264, 264))));
+    EXPECT_NEAR(holed.unreadable * cv::countNonZero(holed.mask), 256 * 256, 0.01 * 256 * 256);
+    EXPECT_LT(holed.unreadable_area, holed.unreadable);
   }
+  EXPECT_THAT(sentence_of([&] { find_tissue(Slide::open(folder / "s.tif"), fine(), {}, 1, 0.05); }),
+              ::testing::AllOf(HasSubstr("% of its tissue cannot be decoded"),
+                               HasSubstr("5 % may be"), HasSubstr("--max-unreadable")));
+  EXPECT_THAT(
+      sentence_of([&] { find_tissue(Slide::open(folder / "s.tif"), fine(), {}, 1, 0.001); }),
+      HasSubstr("or more of its area"));
 }
 
 TEST(Tissue, UnreadableSlides) {
