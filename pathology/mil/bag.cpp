@@ -14,26 +14,11 @@
 #include "libattn/io/text.h"
 #include "pathology/mil/bag_csv.h"
 #include "pathology/mil/bag_h5.h"
+#include "pathology/mil/columns.h"
 #include "pathology/slide/find_slides.h"
 
 namespace pathology {
 namespace {
-
-/// The column asked for, or the first of `usual` that the table has; empty when there is none.
-std::string choose_column(const attn::io::Table& table, const std::string& wanted,
-                          std::initializer_list<const char*> usual) {
-  if (!wanted.empty()) {
-    if (!table.has(wanted)) {
-      throw attn::Error(table.path().string() + ": has no column " + attn::io::quote_text(wanted) +
-                        ", found " + attn::io::list_names(table.columns()) +
-                        attn::io::did_you_mean(wanted, table.columns()));
-    }
-    return wanted;
-  }
-  for (const char* name : usual)
-    if (table.has(name)) return name;
-  return "";
-}
 
 [[noreturn]] void no_column(const attn::io::Table& table, const char* expected) {
   throw attn::Error(table.path().string() + ": expected a column " + expected + ", found " +
@@ -63,18 +48,24 @@ at::Tensor BagSet::features(int64_t i) const {
   return x;
 }
 
+void digest_bag(attn::io::Digest& digest, const Bag& bag, const std::string& label) {
+  digest.update(bag.id + '\0' + label + '\0');
+  if (bag.patient != bag.id) digest.update(bag.patient + '\0');
+  digest.update(bag.features.const_data_ptr(), bag.features.nbytes());
+}
+
 LabelTable read_labels(const std::filesystem::path& csv, const LabelOptions& options) {
   const attn::io::Table table = attn::io::Table::read(csv);
-  const std::string id =
-      choose_column(table, options.id_column, {"slide_id", "slide", "bag", "filename", "FILENAME"});
-  const std::string label = choose_column(table, options.label_column, {"label"});
-  const std::string patient =
-      choose_column(table, options.patient_column, {"case_id", "patient", "patient_id", "PATIENT"});
+  const std::string id = choose_column(table, options.id_column, kSlideColumns);
+  const std::string label = choose_column(table, options.label_column, std::array{"label"});
+  const std::string patient = choose_column(table, options.patient_column, kPatientColumns);
   if (id.empty()) no_column(table, "slide_id (or slide, bag, filename)");
   if (label.empty()) no_column(table, "label");
   if (table.rows() == 0) throw attn::Error(csv.string() + ": holds a header but no rows");
-  const std::vector<std::string> ids = table.strings(id), labels = table.strings(label);
-  const std::vector<std::string> patients = patient.empty() ? ids : table.strings(patient);
+  const std::vector<std::string> ids = trimmed_cells(table, id),
+                                 labels = trimmed_cells(table, label);
+  const std::vector<std::string> patients =
+      patient.empty() ? std::vector<std::string>(ids.size()) : trimmed_cells(table, patient);
   LabelTable out;
   std::map<std::string, size_t> seen;
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -90,7 +81,7 @@ LabelTable read_labels(const std::filesystem::path& csv, const LabelOptions& opt
     }
     out.ids.push_back(ids[i]);
     out.labels.push_back(labels[i]);
-    out.patients.push_back(patients[i].empty() ? ids[i] : patients[i]);
+    out.patients.push_back(patients[i]);
   }
   return out;
 }
@@ -143,7 +134,7 @@ BagSet load_bags(const std::filesystem::path& bags, const std::filesystem::path&
                              ": is a table of bags, which carries its labels; --labels goes with a "
                              "folder of feature files");
     }
-    set = read_bag_csv(bags, hooks);
+    set = read_bag_csv(bags, {.columns = options}, hooks);
   }
   const auto absolute = [](const std::filesystem::path& p) {
     return p.empty() ? std::string() : std::filesystem::absolute(p).lexically_normal().string();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "attn/hooks.h"
+#include "libattn/io/digest.h"
 
 namespace pathology {
 
@@ -24,6 +25,7 @@ struct Bag {
   std::vector<std::array<int64_t, 2>>
       coords;                  ///< level-0 top-left of each tile; empty where there are none
   std::filesystem::path path;  ///< feature file the bag came from; empty for CSV bags
+  double unreadable = 0;       ///< share of its tiles that could not be decoded
 };
 
 struct BagSet {
@@ -34,26 +36,33 @@ struct BagSet {
   nlohmann::json preprocessing;  ///< the feature files' `attn_config` less the per-slide parts;
                                  ///< null for other bags
   nlohmann::json source;  ///< where the bags were read from, so that `evaluate` finds them again
-  std::string digest;  ///< XXH3-128 of ids, labels and features: says whether two sets are the same
+  std::string digest;     ///< XXH3-128 of ids, labels, patients and features: says whether two sets
+                          ///< are the same
 
   int64_t size() const { return static_cast<int64_t>(bags.size()); }
   /// (N,D) float32 of bag i, from memory or from its file. Safe to call from several threads.
   at::Tensor features(int64_t i) const;
 };
 
-/// How a label table is read and slides are matched to it.
+/// Adds a bag with its features to the digest of a set. A bag whose patient is not known counts as
+/// in sets that know none.
+void digest_bag(attn::io::Digest& digest, const Bag& bag, const std::string& label);
+
+/// Which columns a table of labels or bags has them in.
 struct LabelOptions {
-  std::string id_column;  ///< empty: `slide_id`, `slide`, `bag` or `filename`, whichever there is
-  std::string label_column;    ///< empty: `label`
-  std::string patient_column;  ///< empty: `case_id`, `patient` or `patient_id` where there is one
+  std::string id_column = {};  ///< empty: `slide_id`, `slide`, `bag` or `filename`, whichever there
+                               ///< is; of a table of bags: `bag`
+  std::string label_column = {};  ///< empty: `label`
+  std::string patient_column =
+      {};  ///< empty: `case_id`, `patient` or `patient_id` where there is one
 };
 
+/// Cells without the blanks around them.
 struct LabelTable {
-  std::vector<std::string> ids, labels,
-      patients;  ///< patients are the ids where the table has no such column
+  std::vector<std::string> ids, labels, patients;  ///< a patient is empty where none is told
 };
-/// Throws Error: missing column (names those found), empty table, empty label, an id twice with
-/// different labels or patients.
+/// Throws Error: missing column (names those found), empty table, an id twice with different labels
+/// or patients.
 LabelTable read_labels(const std::filesystem::path& csv, const LabelOptions& options = {});
 
 /// Row of the table for each slide: the id less folders and a slide's extension, so that
@@ -66,8 +75,8 @@ std::vector<std::string> class_names(const std::vector<std::string>& labels);
 
 /// Reads again what `source` (BagSet::source) names.
 BagSet load_source(const nlohmann::json& source, const attn::Hooks& hooks);
-/// Bags of a .csv (bag_csv.h) or a folder of .h5 (bag_h5.h) with `labels` (needed for a folder; may
-/// be empty for a CSV).
+/// Bags of a .csv (bag_csv.h) or a folder of .h5 (bag_h5.h) with `labels` (needed for a folder,
+/// empty for a CSV); `options` are of whichever table holds the labels.
 BagSet load_bags(const std::filesystem::path& bags, const std::filesystem::path& labels,
                  const LabelOptions& options, const attn::Hooks& hooks);
 

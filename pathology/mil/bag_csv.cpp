@@ -3,19 +3,57 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
-#include <set>
 
 #include "attn/error.h"
 #include "libattn/io/digest.h"
 #include "libattn/io/nearest_name.h"
 #include "libattn/io/table.h"
 #include "libattn/io/text.h"
+#include "pathology/mil/columns.h"
 
 namespace pathology {
 namespace {
 
-const std::set<std::string, std::less<>> kPatientColumns{"case_id", "patient", "patient_id"};
+/// What the columns hold besides features; label and patient may be empty.
+struct Roles {
+  std::string bag, label, patient;
+};
+
+Roles roles_of(const attn::io::Table& table, const BagCsvOptions& options) {
+  const LabelOptions& c = options.columns;
+  const Roles roles{choose_column(table, c.id_column, std::array{"bag"}),
+                    choose_column(table, c.label_column, std::array{"label"}),
+                    choose_column(table, c.patient_column, kPatientColumns)};
+  const auto demand = [&](const std::string& column, const std::string& name) {
+    if (column.empty())
+      throw attn::Error(table.path().string() + ": has no column '" + name +
+                        "', expected bag,label,f0,f1,... with one row per instance, found " +
+                        attn::io::list_names(table.columns()));
+  };
+  demand(roles.bag, "bag");
+  if (options.labelled) demand(roles.label, "label");
+  return roles;
+}
+
+/// The columns that are left, in file order.
+std::vector<std::string> feature_columns(const attn::io::Table& table, const Roles& roles,
+                                         const attn::Hooks& hooks) {
+  std::vector<std::string> features;
+  for (const std::string& name : table.columns()) {
+    if (name == roles.bag || name == roles.label || name == roles.patient) continue;
+    if (std::find(kPatientColumns.begin(), kPatientColumns.end(), name) == kPatientColumns.end())
+      features.push_back(name);
+    else
+      hooks.warning(table.path().string() + ": patients are taken from column " +
+                    attn::io::quote_text(roles.patient) + ", and column " +
+                    attn::io::quote_text(name) + " is left out; --patient-column names another");
+  }
+  if (features.empty())
+    throw attn::Error(table.path().string() + ": has no feature column beside bag and label");
+  return features;
+}
 
 /// Rows of each bag, bags in the order of their first row, with one label and patient each.
 struct Grouped {
@@ -24,16 +62,20 @@ struct Grouped {
   std::vector<std::vector<int64_t>> rows;
 };
 
-Grouped group_rows(const attn::io::Table& table, const std::string& patient_column) {
-  const std::vector<std::string> ids = table.strings("bag"), labels = table.strings("label");
-  const std::vector<std::string> patients =
-      patient_column.empty() ? ids : table.strings(patient_column);
+Grouped group_rows(const attn::io::Table& table, const Roles& roles, bool labelled) {
+  const auto cells = [&](const std::string& column) {
+    return column.empty() ? std::vector<std::string>(static_cast<size_t>(table.rows()))
+                          : trimmed_cells(table, column);
+  };
+  const std::vector<std::string> ids = cells(roles.bag), patients = cells(roles.patient);
+  const std::vector<std::string> labels = cells(labelled ? roles.label : "");
   Grouped out;
   std::map<std::string, size_t> index;
   for (size_t r = 0; r < ids.size(); ++r) {
     const auto row = static_cast<int64_t>(r);
-    if (ids[r].empty()) throw attn::Error(table.locate(row, "bag") + ": the bag has no name");
-    if (labels[r].empty()) throw attn::Error(table.locate(row, "label") + ": the label is missing");
+    if (ids[r].empty()) throw attn::Error(table.locate(row, roles.bag) + ": the bag has no name");
+    if (labelled && labels[r].empty())
+      throw attn::Error(table.locate(row, roles.label) + ": the label is missing");
     const auto [found, fresh] = index.emplace(ids[r], out.bags.size());
     const size_t b = found->second;
     if (fresh) {
@@ -44,14 +86,13 @@ Grouped group_rows(const attn::io::Table& table, const std::string& patient_colu
       out.labels.push_back(labels[r]);
       out.rows.emplace_back();
     } else if (labels[r] != out.labels[b]) {
-      throw attn::Error(table.locate(row, "label") + ": bag " + attn::io::quote_text(ids[r]) +
+      throw attn::Error(table.locate(row, roles.label) + ": bag " + attn::io::quote_text(ids[r]) +
                         " has label " + attn::io::quote_text(labels[r]) + " here and " +
                         attn::io::quote_text(out.labels[b]) +
                         " in an earlier row; all rows of a bag must agree");
-    } else if (!patient_column.empty() && !patients[r].empty() &&
-               patients[r] != out.bags[b].patient) {
+    } else if (!patients[r].empty() && patients[r] != out.bags[b].patient) {
       throw attn::Error(
-          table.locate(row, patient_column) + ": bag " + attn::io::quote_text(ids[r]) +
+          table.locate(row, roles.patient) + ": bag " + attn::io::quote_text(ids[r]) +
           " belongs to another patient in an earlier row; all rows of a bag must agree");
     }
     out.rows[b].push_back(row);
@@ -61,40 +102,27 @@ Grouped group_rows(const attn::io::Table& table, const std::string& patient_colu
 
 }  // namespace
 
-BagSet read_bag_csv(const std::filesystem::path& path, const attn::Hooks& hooks) {
+BagSet read_bag_csv(const std::filesystem::path& path, const BagCsvOptions& options,
+                    const attn::Hooks& hooks) {
   const attn::io::Table table = attn::io::Table::read(path);
-  for (const char* column : {"bag", "label"}) {
-    if (table.has(column)) continue;
-    throw attn::Error(path.string() + ": has no column '" + column +
-                      "', expected bag,label,f0,f1,... with one row per instance, found " +
-                      attn::io::list_names(table.columns()));
-  }
-  BagSet set;
-  std::string patient_column;
-  for (const std::string& name : table.columns()) {
-    if (kPatientColumns.contains(name))
-      patient_column = name;
-    else if (name != "bag" && name != "label")
-      set.feature_names.push_back(name);
-  }
+  const Roles roles = roles_of(table, options);
   if (table.rows() == 0) throw attn::Error(path.string() + ": holds a header but no rows");
-  if (set.feature_names.empty())
-    throw attn::Error(path.string() + ": has no feature column beside bag and label");
-
-  Grouped grouped = group_rows(table, patient_column);
+  BagSet set;
+  set.feature_names = feature_columns(table, roles, hooks);
+  Grouped grouped = group_rows(table, roles, options.labelled);
   std::vector<float> values = table.matrix(set.feature_names);
   set.dim = static_cast<int64_t>(set.feature_names.size());
   const at::Tensor all = at::from_blob(values.data(), {table.rows(), set.dim}, at::kFloat);
-  set.classes = class_names(grouped.labels);
+  if (options.labelled) set.classes = class_names(grouped.labels);
   attn::io::Digest digest;
   for (size_t b = 0; b < grouped.bags.size(); ++b) {
     Bag& bag = grouped.bags[b];
     const std::string& label = grouped.labels[b];
-    bag.label = std::find(set.classes.begin(), set.classes.end(), label) - set.classes.begin();
+    if (options.labelled)
+      bag.label = std::find(set.classes.begin(), set.classes.end(), label) - set.classes.begin();
     bag.instances = static_cast<int64_t>(grouped.rows[b].size());
     bag.features = all.index_select(0, at::tensor(grouped.rows[b], at::kLong));
-    digest.update(bag.id + '\0' + label + '\0');
-    digest.update(bag.features.const_data_ptr(), bag.features.nbytes());
+    digest_bag(digest, bag, label);
   }
   set.bags = std::move(grouped.bags);
   set.digest = digest.hex();

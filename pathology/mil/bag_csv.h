@@ -8,10 +8,18 @@
 
 namespace pathology {
 
-/// Columns: `bag`, `label`, optional `patient` (or `case_id`), all others numeric features in file
-/// order. Rows of a bag need not be adjacent; bags keep the order of their first row. Throws Error:
-/// unreadable file, missing column, no rows, no feature column, a value that is not a finite number
-/// (names row and column), a bag with two labels or two patients.
-BagSet read_bag_csv(const std::filesystem::path& path, const attn::Hooks& hooks);
+struct BagCsvOptions {
+  LabelOptions columns = {};
+  bool labelled = true;  ///< whether there must be labels; else none are read
+};
+
+/// Columns: `bag`, `label`, optional `case_id` (or `patient`, `patient_id`), or as named by the
+/// options; all others are numeric features in file order. Of several columns with a patient's name
+/// one counts, and a warning says which; none is a feature. Rows of a bag need not be adjacent;
+/// bags keep the order of their first row. Throws Error: unreadable file, missing column, no rows,
+/// no feature column, a value that is not a finite number (names row and column), a bag with two
+/// labels or two patients.
+BagSet read_bag_csv(const std::filesystem::path& path, const BagCsvOptions& options,
+                    const attn::Hooks& hooks);
 
 }  // namespace pathology

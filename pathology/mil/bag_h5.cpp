@@ -41,12 +41,12 @@ void require_alike(const FeatureFile& first, const FeatureFile& file) {
         " features a tile, but " + first.bag.path.string() + " has " +
         std::to_string(first.bag.features.size(1)) + "; all bags must come from one encoder");
   }
-  if (file.preprocessing != first.preprocessing) {
-    throw attn::Error(file.bag.path.string() + ": was made with other parameters than " +
-                      first.bag.path.string() + " (" +
-                      first_difference(file.preprocessing, first.preprocessing) +
-                      "); make all features of a folder alike");
-  }
+  std::string difference = first_difference(file.preprocessing, first.preprocessing);
+  if (difference.empty()) difference = first_difference(file.feature_names, first.feature_names);
+  if (difference.empty()) return;
+  throw attn::Error(file.bag.path.string() + ": was made with other parameters than " +
+                    first.bag.path.string() + " (" + difference +
+                    "); make all features of a folder alike");
 }
 
 void warn_about(const attn::Hooks& hooks, const std::vector<std::string>& ids,
@@ -72,8 +72,7 @@ class Collector {
       require_alike(*first_, file);
     }
     Bag bag = std::move(file.bag);
-    digest_.update(bag.id + '\0' + label + '\0');
-    digest_.update(bag.features.const_data_ptr(), bag.features.nbytes());
+    digest_bag(digest_, bag, label);
     memory_left_ -= static_cast<int64_t>(bag.features.nbytes());
     if (memory_left_ < 0) {
       bag.features = at::Tensor();
@@ -116,7 +115,39 @@ nlohmann::json shared_preprocessing(const nlohmann::json& attn_config) {
   return out;
 }
 
-std::string first_difference(const nlohmann::json& a, const nlohmann::json& b) {
+namespace {
+
+/// Takes the resolution of other programs' tiles out of two configurations where it is near enough.
+void forget_near_mpp(nlohmann::json& a, nlohmann::json& b) {
+  const auto tile_of = [](nlohmann::json& config) -> nlohmann::json* {
+    using Pointer = nlohmann::json::json_pointer;
+    if (!config.is_object() || config.value(Pointer("/tiles/kind"), "") != kForeignTiles)
+      return nullptr;
+    return &config["tiles"]["tile"];
+  };
+  nlohmann::json *left = tile_of(a), *right = tile_of(b);
+  if (left == nullptr || right == nullptr) return;
+  const double x = left->value("mpp", 0.0), y = right->value("mpp", 0.0);  // 0: not known
+  if (x > 0 && y > 0 && std::max(x, y) / std::min(x, y) > kForeignMppFactor) return;
+  left->erase("mpp");
+  right->erase("mpp");
+}
+
+}  // namespace
+
+std::string first_difference(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  if (a.empty() || b.empty()) return "";
+  for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
+    const std::string left = i < a.size() ? attn::io::quote_text(a[i]) : "absent";
+    const std::string right = i < b.size() ? attn::io::quote_text(b[i]) : "absent";
+    if (left != right) return "feature " + std::to_string(i) + " is " + left + " against " + right;
+  }
+  return "";
+}
+
+std::string first_difference(const nlohmann::json& one, const nlohmann::json& other) {
+  nlohmann::json a = one, b = other;
+  forget_near_mpp(a, b);
   const nlohmann::json patch = nlohmann::json::diff(a, b);
   if (patch.empty()) return "";
   const auto key = patch[0].at("path").get<std::string>();
@@ -137,6 +168,7 @@ FeatureFile read_feature_file(const fs::path& path) {
   out.bag.features =
       at::from_blob(features.values.data(), {features.size(), features.dim}, at::kFloat).clone();
   out.bag.coords = std::move(features.coords);
+  out.bag.unreadable = features.unreadable_share();
   out.preprocessing = shared_preprocessing(features.config);
   out.feature_names = std::move(features.names);
   return out;
@@ -165,7 +197,7 @@ BagSet read_bag_folder(const fs::path& folder, const fs::path& labels,
       empty.push_back(id);
       continue;
     }
-    file.bag.patient = table.patients[row->second];
+    if (!table.patients[row->second].empty()) file.bag.patient = table.patients[row->second];
     bag_labels.push_back(table.labels[row->second]);
     collector.add(std::move(file), bag_labels.back());
     hooks.report("bags", static_cast<int64_t>(f) + 1, static_cast<int64_t>(files.size()));

@@ -19,8 +19,8 @@ struct BagFolderOptions {
 /// `features` (N,D) or (1,N,D) float16/32/64, `coords` (N,2) where present. Slide id = file name
 /// less `.h5`, also matched against the table's ids less their slide extension. Slides without
 /// label or features, and bags without tiles, are named in a warning and left out. Throws Error: no
-/// folder, no feature file, no slide in common with the table, feature widths or preprocessing that
-/// differ between slides, a NaN, a damaged file (named).
+/// folder, no feature file, no slide in common with the table, feature widths, names or
+/// preprocessing that differ between slides, a NaN, a damaged file (named).
 BagSet read_bag_folder(const std::filesystem::path& folder, const std::filesystem::path& labels,
                        const BagFolderOptions& options, const attn::Hooks& hooks);
 
@@ -52,8 +52,16 @@ UnlabelledBags read_unlabelled(const std::filesystem::path& folder_or_file,
 /// coordinates).
 nlohmann::json shared_preprocessing(const nlohmann::json& attn_config);
 
-/// The first key at which two configurations differ and both values, "/tiles/tile/mpp: 0.5
-/// against 1.0"; empty for equal ones.
+/// The first key at which two configurations (as `shared_preprocessing` gives them) differ and both
+/// values, "/tiles/tile/mpp: 0.5 against 1.0"; empty for those that make features alike. Other
+/// programs choose tiles by magnification, so their resolutions may differ by the factor
+/// kForeignMppFactor, and count only where both are known.
 std::string first_difference(const nlohmann::json& a, const nlohmann::json& b);
+/// Scanners' 20x lies between 0.45 and 0.55 um per px; 20x and 40x differ by 2.
+inline constexpr double kForeignMppFactor = 1.3;
+
+/// "feature 3 is 'red.sd' against 'red.mean'" for the first name that differs; empty where they are
+/// equal or one side has none.
+std::string first_difference(const std::vector<std::string>& a, const std::vector<std::string>& b);
 
 }  // namespace pathology

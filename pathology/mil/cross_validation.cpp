@@ -122,6 +122,21 @@ std::vector<Job> make_jobs(const BagSet& set, const CrossValidationOptions& o) {
   return jobs;
 }
 
+/// Before hours of training: every training part must hold two classes.
+void check_folds(const BagSet& set, const std::vector<Job>& jobs, bool stratified) {
+  for (const Job& job : jobs) {
+    try {
+      require_two_classes(set, job.split.train);
+    } catch (const attn::Error& error) {
+      throw attn::Error("fold " + std::to_string(job.fold + 1) + " of repeat " +
+                        std::to_string(job.repeat + 1) + ": " + error.what() +
+                        (stratified ? "; ask for fewer folds"
+                                    : "; deal the classes out evenly with "
+                                      "--stratified, or ask for fewer folds"));
+    }
+  }
+}
+
 /// Trains all jobs on `threads` threads, LibTorch running on one thread in each, and reports from
 /// the calling thread.
 class Pool {
@@ -199,8 +214,7 @@ CrossValidationRepeat pool_repeat(const BagSet& set, const std::vector<Job>& job
       out.fold[static_cast<size_t>(p.bag)] = job.fold;
     }
   }
-  out.metrics = attn::train::classification_metrics(
-      metrics_input(out.predictions, static_cast<int64_t>(set.classes.size())));
+  out.metrics = attn::train::classification_metrics(metrics_input(set, out.predictions));
   std::vector<double> entropy;
   for (const BagPrediction& p : out.predictions) entropy.push_back(p.normalised_entropy);
   out.entropy = attn::train::mean_sd(entropy).mean;
@@ -221,9 +235,11 @@ CrossValidationResult cross_validate(const BagSet& set, const CrossValidationOpt
   if (options.repeats < 1) throw attn::UsageError("cross-validation needs at least 1 repeat");
   if (!(options.validation >= 0 && options.validation < 1))
     throw attn::UsageError("the validation fraction must lie in [0, 1)");
+  check(options.config);
   const auto start = std::chrono::steady_clock::now();
-  if (!options.cache.empty()) attn::io::make_directories(options.cache);
   std::vector<Job> jobs = make_jobs(set, options);
+  check_folds(set, jobs, options.stratified);
+  if (!options.cache.empty()) attn::io::make_directories(options.cache);
   Pool(set, jobs, hooks).run(std::max(1, std::min(options.threads, static_cast<int>(jobs.size()))));
   CrossValidationResult result;
   for (int64_t r = 0; r < options.repeats; ++r) result.repeats.push_back(pool_repeat(set, jobs, r));
@@ -235,6 +251,10 @@ CrossValidationResult cross_validate(const BagSet& set, const CrossValidationOpt
   result.entropy = over_repeats(result, [](const auto& r) { return r.entropy; });
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
+}
+
+double cross_validation_bytes(const BagSet& set, const CrossValidationOptions& options) {
+  return bag_bytes(set) + std::max(1, options.threads) * step_bytes(set, options.config);
 }
 
 nlohmann::json to_json(const CrossValidationResult& result, const BagSet& set,
@@ -269,7 +289,8 @@ void write_cv_predictions(const std::filesystem::path& path, const BagSet& set,
                           const CrossValidationResult& result) {
   std::vector<std::string> header{"repeat", "fold", "bag", "label", "predicted"};
   for (const std::string& c : set.classes) header.push_back("prob_" + c);
-  header.insert(header.end(), {"instances", "attention_entropy", "attention_entropy_normalised"});
+  header.insert(header.end(),
+                {"instances", "attention_entropy", "attention_entropy_normalised", "unreadable"});
   const auto cell = [](double v) {
     return std::isfinite(v) ? attn::io::Cell(v) : attn::io::Cell(std::string());
   };
@@ -284,6 +305,7 @@ void write_cv_predictions(const std::filesystem::path& path, const BagSet& set,
       row.emplace_back(p.instances);
       row.push_back(cell(p.entropy));
       row.push_back(cell(p.normalised_entropy));
+      row.emplace_back(set.bags[b].unreadable);
       rows.push_back(std::move(row));
     }
   }

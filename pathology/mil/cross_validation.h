@@ -46,6 +46,9 @@ struct CrossValidationResult {
 CrossValidationResult cross_validate(const BagSet& set, const CrossValidationOptions& options,
                                      const attn::Hooks& hooks);
 
+/// Bytes held at most meanwhile.
+double cross_validation_bytes(const BagSet& set, const CrossValidationOptions& options);
+
 /// {"accuracy":{"mean","sd"}, "auc":..., "balanced_accuracy":..., "f1":..., "entropy":...,
 /// "repeats":[...], "folds", "bags", "seconds"}; undefined values are null.
 nlohmann::json to_json(const CrossValidationResult& result, const BagSet& set,

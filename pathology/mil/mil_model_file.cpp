@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <set>
 
 #include "attn/error.h"
 #include "libattn/io/json.h"
@@ -43,11 +44,16 @@ MilModelFile load_mil_model(const std::filesystem::path& path) {
     const auto classes = attn::io::get<std::vector<std::string>>(file.config, "classes", where);
     if (static_cast<int64_t>(classes.size()) != config.model.classes)
       throw attn::Error("the number of classes differs between names and network");
+    if (std::set(classes.begin(), classes.end()).size() != classes.size())
+      throw attn::Error("two classes have the same name");
+    attn::train::NamedTensors parameters;
+    for (const auto& [name, shape] : parameter_shapes(config.model))
+      parameters.emplace_back(name, attn::train::require_tensor(file, path, name, shape));
     const auto scaler = [&](const char* name) {
       return attn::train::require_tensor(file, path, name, {config.model.input}).to(at::kDouble);
     };
     return {
-        {MilModel(config.model, file.tensors),
+        {MilModel(config.model, parameters),
          {scaler("scaler.mean"), scaler("scaler.inverse"), config.standardise ? config.clip : 0}},
         config,
         classes,
@@ -70,11 +76,13 @@ void check_compatible(const MilModelFile& model, const std::filesystem::path& mo
                       std::to_string(model.config.model.input) +
                       "; make the features with the encoder of the model");
   }
-  if (model.preprocessing.is_null() || set.preprocessing.is_null() ||
-      model.preprocessing == set.preprocessing)
-    return;
+  std::string difference;
+  if (!model.preprocessing.is_null() && !set.preprocessing.is_null())
+    difference = first_difference(set.preprocessing, model.preprocessing);
+  if (difference.empty()) difference = first_difference(set.feature_names, model.feature_names);
+  if (difference.empty()) return;
   throw attn::Error("the bags were made with other parameters than those " + model_path.string() +
-                    " was trained on (" + first_difference(set.preprocessing, model.preprocessing) +
+                    " was trained on (" + difference +
                     "); make tiles and features as the model's `info` shows");
 }
 

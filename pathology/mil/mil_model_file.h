@@ -26,12 +26,12 @@ struct MilModelFile {
 
 /// Patient identifiers and slide names are not written. Atomic.
 void save_mil_model(const std::filesystem::path& path, const MilModelFile& model);
-/// Throws Error: see attn::train::load_model_file; also a configuration that does not fit the
-/// tensors.
+/// Throws Error: see attn::train::load_model_file and require_tensor; also a configuration that
+/// does not fit the tensors, and two classes of one name.
 MilModelFile load_mil_model(const std::filesystem::path& path);
 
-/// Throws Error when `set` cannot be fed to `model`: another feature width or another preprocessing
-/// (names the difference).
+/// Throws Error when `set` cannot be fed to `model`: another feature width, other feature names
+/// where both have some, or another preprocessing (names the first difference).
 void check_compatible(const MilModelFile& model, const std::filesystem::path& model_path,
                       const BagSet& set);
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
 #include <cmath>
 #include <system_error>
 
@@ -9,6 +10,7 @@
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/digest.h"
 #include "libattn/io/json.h"
+#include "libattn/io/nearest_name.h"
 #include "libattn/train/checkpoint.h"
 
 namespace pathology {
@@ -17,6 +19,24 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kSourceFile = "source.json";  // BagSet::source
+constexpr const char* kSplitDigest = "split_digest";
+constexpr std::array<const char*, 3> kOutputs{"model.safetensors", "predictions.csv",
+                                              "report.html"};
+
+fs::path stale(const fs::path& run, const char* name) {
+  return run / (std::string(name) + ".stale");
+}
+
+/// An earlier run's outputs must not stand beside this one's split.
+void set_older_aside(const fs::path& run) {
+  for (const char* name : kOutputs)
+    if (fs::exists(run / name)) fs::rename(run / name, stale(run, name));
+}
+
+void remove_stale(const fs::path& run) {
+  std::error_code ignored;  // the new model stands; the old one does no harm
+  for (const char* name : kOutputs) fs::remove(stale(run, name), ignored);
+}
 
 nlohmann::json number(double v) {
   return std::isfinite(v) ? nlohmann::json(v) : nlohmann::json();
@@ -39,14 +59,14 @@ std::vector<BagPrediction> only(const std::vector<BagPrediction>& predictions,
   return out;
 }
 
-nlohmann::json metrics_by_part(const std::vector<BagPrediction>& predictions,
+nlohmann::json metrics_by_part(const BagSet& set, const std::vector<BagPrediction>& predictions,
                                const std::vector<std::string>& part,
-                               std::initializer_list<const char*> parts, int64_t classes,
-                               uint64_t seed, int64_t bootstrap) {
+                               std::initializer_list<const char*> parts, uint64_t seed,
+                               int64_t bootstrap) {
   nlohmann::json out = nlohmann::json::object();
   for (const char* name : parts) {
     const std::vector<BagPrediction> own = only(predictions, part, name);
-    if (!own.empty()) out[name] = part_metrics(own, classes, seed, bootstrap);
+    if (!own.empty()) out[name] = part_metrics(set, own, seed, bootstrap);
   }
   return out;
 }
@@ -66,6 +86,7 @@ nlohmann::json describe_training(const BagSet& set, const Split& split,
                                  const attn::train::TrainResult& training) {
   const auto& history = training.history;
   return {{"data_digest", set.digest},
+          {kSplitDigest, digest_of(parts_of(set, split))},
           {"bags",
            {{"train", split.train.size()},
             {"validation", split.validation.size()},
@@ -83,9 +104,10 @@ nlohmann::json describe_training(const BagSet& set, const Split& split,
 
 }  // namespace
 
-nlohmann::json part_metrics(const std::vector<BagPrediction>& predictions, int64_t classes,
+nlohmann::json part_metrics(const BagSet& set, const std::vector<BagPrediction>& predictions,
                             uint64_t seed, int64_t bootstrap) {
-  const attn::train::Predictions p = metrics_input(predictions, classes);
+  const attn::train::Predictions p = metrics_input(set, predictions);
+  const int64_t classes = p.classes;
   const auto m = attn::train::classification_metrics(p);
   std::vector<double> entropy, normalised;
   for (const BagPrediction& b : predictions) {
@@ -118,13 +140,24 @@ nlohmann::json part_metrics(const std::vector<BagPrediction>& predictions, int64
   return out;
 }
 
+Split split_for(const BagSet& set, const TrainRunOptions& options) {
+  if (!options.split_file.empty()) return read_splits(options.split_file, set);
+  SplitOptions split = options.split;
+  split.seed = options.config.optimisation.seed;
+  return split_bags(set, split);
+}
+
+bool trained_on(const MilModelFile& model, const BagSet& set, const Split& split) {
+  return model.training.value("data_digest", "") == set.digest &&
+         model.training.value(kSplitDigest, "") == digest_of(parts_of(set, split));
+}
+
 TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options, const fs::path& run,
                          const attn::Hooks& hooks) {
+  check(options.config);
+  const Split split = split_for(set, options);
   attn::io::make_directories(run);
-  SplitOptions split_options = options.split;
-  split_options.seed = options.config.optimisation.seed;
-  const Split split = options.split_file.empty() ? split_bags(set, split_options)
-                                                 : read_splits(options.split_file, set);
+  set_older_aside(run);
   write_splits(run / "splits.csv", set, split);
   // Beside the model, not in it: paths may name people and projects, and model files are passed on.
   if (!set.source.is_null()) attn::io::write_json(run / kSourceFile, set.source);
@@ -144,8 +177,7 @@ TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options, cons
     part.push_back(all_parts[i]);
   }
   std::vector<BagPrediction> predictions = predict_bags(fitted.fitted, set, items, hooks);
-  nlohmann::json metrics = metrics_by_part(predictions, part, {"train", "validation", "test"},
-                                           static_cast<int64_t>(set.classes.size()),
+  nlohmann::json metrics = metrics_by_part(set, predictions, part, {"train", "validation", "test"},
                                            options.config.optimisation.seed, options.bootstrap);
   MilModelFile model{std::move(fitted.fitted),
                      options.config,
@@ -159,6 +191,7 @@ TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options, cons
   save_mil_model(run / "model.safetensors", model);
   std::error_code ignored;  // the model stands; a checkpoint left behind does no harm
   fs::remove(files.checkpoint, ignored);
+  remove_stale(run);
   return {std::move(model),           split,
           std::move(predictions),     std::move(part),
           std::move(fitted.training), std::move(metrics)};
@@ -175,15 +208,76 @@ fs::path model_path(const fs::path& run) {
   return model;
 }
 
+namespace {
+
+/// A run whose training was begun anew and stopped has a split of its own and no model for it.
+void require_ended(const fs::path& run) {
+  const fs::path record = run / "run.json";
+  if (!fs::exists(record)) return;
+  const auto status =
+      attn::io::get_or<std::string>(attn::io::read_json(record), "status", record.string(), "");
+  if (status == "running" || status == "interrupted")
+    throw attn::Error(run.string() + ": its training has not ended (run.json says '" + status +
+                      "'); train it again as before, and it goes on");
+}
+
+/// The run's own split over the bags it was trained on, as they are now.
+Split own_split(const fs::path& run, const MilModelFile& model, const BagSet& set,
+                const attn::Hooks& hooks) {
+  const fs::path path = run / "splits.csv";
+  const PartOfBag parts = read_parts(path);
+  const std::string digest = model.training.value(kSplitDigest, "");  // older models have none
+  if (!digest.empty() && digest != digest_of(parts))
+    throw attn::Error(path.string() +
+                      " is not the split that the model beside it was trained with; train again");
+  if (set.digest != model.training.value("data_digest", ""))
+    hooks.warning("the bags or labels have changed since " + (run / kOutputs[0]).string() +
+                  " was trained");
+  return match_parts(parts, set, path.string(), hooks);
+}
+
+/// Bags given for the test, less those that took part in the training.
+Split unseen_split(const fs::path& run, const MilModelFile& model, const BagSet& set,
+                   const attn::Hooks& hooks) {
+  if (!fs::exists(run / "splits.csv")) {
+    if (set.digest == model.training.value("data_digest", ""))
+      hooks.warning("these are the bags the model was trained on: what follows is no test");
+    Split all;
+    for (int64_t i = 0; i < set.size(); ++i) all.test.push_back(i);
+    return all;
+  }
+  const PartOfBag parts = read_parts(run / "splits.csv");
+  Split split;
+  std::vector<std::string> seen;
+  for (int64_t i = 0; i < set.size(); ++i) {
+    const std::string& id = set.bags[static_cast<size_t>(i)].id;
+    const auto part = parts.find(id);
+    if (part == parts.end() || part->second == "test")
+      split.test.push_back(i);
+    else if (part->second == "validation")
+      split.validation.push_back(i);
+    else
+      seen.push_back(id);
+  }
+  if (!seen.empty())
+    hooks.warning(std::to_string(seen.size()) + " bags are left out, since " + run.string() +
+                  " was trained on them: " + attn::io::list_names(seen));
+  return split;
+}
+
+}  // namespace
+
 EvaluateResult evaluate_run(const fs::path& run, const EvaluateOptions& options,
                             const attn::Hooks& hooks) {
+  if (options.bags.empty() && !options.labels.empty())
+    throw attn::UsageError("labels without bags have no effect; name the bags, too");
+  if (fs::is_directory(run)) require_ended(run);
   const fs::path path = model_path(run);
   const MilModelFile model = load_mil_model(path);
   EvaluateResult result;
   result.classes = model.classes;
-  const bool own_bags = options.bags.empty();
   Split split;
-  if (own_bags) {
+  if (options.bags.empty()) {
     if (!fs::is_directory(run))
       throw attn::UsageError(
           "evaluating a model file needs bags; name them, or name the run directory");
@@ -191,12 +285,10 @@ EvaluateResult evaluate_run(const fs::path& run, const EvaluateOptions& options,
                                  ? attn::io::read_json(run / kSourceFile)
                                  : model.training.value("source", nlohmann::json::object()),
                              hooks);
-    split = read_splits(run / "splits.csv", result.set);
-    if (result.set.digest != model.training.value("data_digest", std::string()))
-      hooks.warning("the bags or labels have changed since " + path.string() + " was trained");
+    split = own_split(run, model, result.set, hooks);
   } else {
     result.set = load_bags(options.bags, options.labels, options.label_options, hooks);
-    for (int64_t i = 0; i < result.set.size(); ++i) split.test.push_back(i);
+    split = unseen_split(run, model, result.set, hooks);
   }
   check_compatible(model, path, result.set);
   match_classes(result.set, model.classes, path);
@@ -209,12 +301,10 @@ EvaluateResult evaluate_run(const fs::path& run, const EvaluateOptions& options,
     result.part.push_back(part);
   }
   if (items.empty())
-    throw attn::Error(run.string() +
-                      ": its split has neither validation nor test bags to evaluate on");
+    throw attn::Error(run.string() + ": there is no bag to evaluate on that it was not trained on");
   result.predictions = predict_bags(model.fitted, result.set, items, hooks);
-  result.metrics =
-      metrics_by_part(result.predictions, result.part, {"validation", "test"},
-                      static_cast<int64_t>(model.classes.size()), options.seed, options.bootstrap);
+  result.metrics = metrics_by_part(result.set, result.predictions, result.part,
+                                   {"validation", "test"}, options.seed, options.bootstrap);
   return result;
 }
 

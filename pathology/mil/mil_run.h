@@ -24,10 +24,10 @@ struct TrainRunOptions {
   double checkpoint_seconds = 10;
 };
 
-/// Metrics of one part: {"n", "auc", "accuracy", "balanced_accuracy", "f1", "intervals": {...:
-/// [low, high]}, "level", "resamples", "confusion", "entropy", "entropy_normalised"} (entropies:
-/// mean over bags; undefined values are null).
-nlohmann::json part_metrics(const std::vector<BagPrediction>& predictions, int64_t classes,
+/// Metrics of one part of `set`: {"n", "auc", "accuracy", "balanced_accuracy", "f1", "intervals":
+/// {...: [low, high]}, "level", "resamples", "confusion", "entropy", "entropy_normalised"}
+/// (entropies: mean over bags; intervals: by patients; undefined values are null).
+nlohmann::json part_metrics(const BagSet& set, const std::vector<BagPrediction>& predictions,
                             uint64_t seed, int64_t bootstrap);
 
 struct TrainRunResult {
@@ -41,13 +41,21 @@ struct TrainRunResult {
 
 /// Splits, trains, predicts all parts and writes into `run`: splits.csv, source.json (where the
 /// bags are), metrics.csv, model.safetensors, predictions.csv, checkpoint.safetensors while
-/// unfinished. A killed run goes on when called again with the same arguments.
+/// unfinished. A killed run goes on when called again with the same arguments. An earlier run's
+/// model, predictions and report.html stand beside the new splits.csv as NAME.stale until the new
+/// model is there.
 TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options,
                          const std::filesystem::path& run, const attn::Hooks& hooks);
 
+/// The split that `train_run` makes, or takes from `split_file`.
+Split split_for(const BagSet& set, const TrainRunOptions& options);
+/// Whether `model` was trained on these bags with this split. The configuration is not compared.
+bool trained_on(const MilModelFile& model, const BagSet& set, const Split& split);
+
 struct EvaluateOptions {
   std::filesystem::path bags,
-      labels;  ///< empty: those of the run, with its split; else all of these bags are test bags
+      labels;  ///< empty: those of the run, with its split; else these bags are test bags, less
+               ///< those that the run's split has in training or validation
   LabelOptions label_options;
   int64_t bootstrap = 1000;
   uint64_t seed = 0;
@@ -62,8 +70,10 @@ struct EvaluateResult {
 };
 
 /// Loads `run`/model.safetensors, its bags and its split, and predicts validation and test bags.
-/// Warns when the bags changed since training. Throws Error when a file of the run is missing or
-/// does not fit.
+/// Bags that the split does not name are left out. Warns when the bags changed since training, when
+/// some of the split are gone, and when other bags were trained on. Throws Error when a file of the
+/// run is missing or does not fit, its training has not ended, or all bags were trained on;
+/// UsageError for labels without bags.
 EvaluateResult evaluate_run(const std::filesystem::path& run, const EvaluateOptions& options,
                             const attn::Hooks& hooks);
 

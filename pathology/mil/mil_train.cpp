@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -17,16 +18,6 @@ namespace pathology {
 namespace {
 
 using attn::train::derive_seed;
-
-void check_config(const MilConfig& c) {
-  if (!(c.subsampling > 0 && c.subsampling <= 1)) {
-    throw attn::UsageError("subsampling must lie in (0, 1], found " +
-                           attn::io::number_text(c.subsampling));
-  }
-  if (!(c.clip >= 0)) throw attn::UsageError("the clip must not be negative");
-  if (!std::isfinite(c.aem.weight))
-    throw attn::UsageError("the AEM weight must be a finite number");
-}
 
 /// A random floor(r N), at least 1, of the rows; all of them for r = 1.
 at::Tensor subsample(const at::Tensor& x, double fraction, uint64_t seed) {
@@ -82,6 +73,24 @@ attn::train::Validation validate(const MilModel& model, const Scaler& scaler, co
 
 }  // namespace
 
+void check(const MilConfig& c) {
+  if (!(c.subsampling > 0 && c.subsampling <= 1)) {
+    throw attn::UsageError("subsampling must lie in (0, 1], found " +
+                           attn::io::number_text(c.subsampling));
+  }
+  if (!(c.clip >= 0)) throw attn::UsageError("the clip must not be negative");
+  if (!std::isfinite(c.aem.weight))
+    throw attn::UsageError("the AEM weight must be a finite number");
+  if (c.aem.weight != 0 && !has_attention(c.model.pooling))
+    throw attn::UsageError("the AEM weight is " + attn::io::number_text(c.aem.weight) +
+                           ", and the model " + to_string(c.model.pooling) +
+                           " has no attention; set it to 0, or take abmil or abmil-plain");
+  if (c.optimisation.min_epochs > c.optimisation.epochs)
+    throw attn::UsageError("the smallest number of epochs, " +
+                           std::to_string(c.optimisation.min_epochs) + ", is above their number, " +
+                           std::to_string(c.optimisation.epochs));
+}
+
 void to_json(nlohmann::json& j, const MilConfig& c) {
   const attn::train::TrainOptions& o = c.optimisation;
   j = {{"model", nlohmann::json(c.model)},
@@ -127,12 +136,20 @@ void from_json(const nlohmann::json& j, MilConfig& c) {
   whole("optimisation.batch", o.batch);
   o.shuffle = attn::io::get_or<bool>(j, "optimisation.shuffle", where, true);
   o.seed = attn::io::get_or<uint64_t>(j, "optimisation.seed", where, 0);
-  const auto optimiser = attn::io::get_or<std::string>(j, "optimisation.optimiser", where, "adamw");
-  o.optimiser = optimiser == "sgd" ? attn::train::Optimiser::sgd : attn::train::Optimiser::adamw;
+  /// Whether the word at `key` is `other` rather than `usual`.
+  const auto is_other = [&](const char* key, const char* usual, const char* other) {
+    const auto word = attn::io::get_or<std::string>(j, key, where, usual);
+    if (word != usual && word != other)
+      throw attn::Error(std::string(where) + ": key " + key + ": expected " + usual + " or " +
+                        other + ", found " + attn::io::quote_text(word));
+    return word == other;
+  };
+  o.optimiser = is_other("optimisation.optimiser", "adamw", "sgd") ? attn::train::Optimiser::sgd
+                                                                   : attn::train::Optimiser::adamw;
   number("optimisation.lr", o.lr);
-  const auto schedule = attn::io::get_or<std::string>(j, "optimisation.schedule", where, "cosine");
-  o.schedule =
-      schedule == "constant" ? attn::train::LrSchedule::constant : attn::train::LrSchedule::cosine;
+  o.schedule = is_other("optimisation.schedule", "cosine", "constant")
+                   ? attn::train::LrSchedule::constant
+                   : attn::train::LrSchedule::cosine;
   number("optimisation.weight_decay", o.weight_decay);
   number("optimisation.beta1", o.beta1);
   number("optimisation.beta2", o.beta2);
@@ -141,6 +158,30 @@ void from_json(const nlohmann::json& j, MilConfig& c) {
   number("optimisation.clip_norm", o.clip_norm);
   whole("optimisation.patience", o.patience);
   whole("optimisation.min_epochs", o.min_epochs);
+}
+
+double bag_bytes(const BagSet& set) {
+  double bytes = 0;
+  for (const Bag& bag : set.bags)
+    if (bag.features.defined()) bytes += static_cast<double>(bag.features.nbytes());
+  return bytes;
+}
+
+double step_bytes(const BagSet& set, const MilConfig& config) {
+  double instances = 0;
+  for (const Bag& bag : set.bags)
+    instances = std::max(instances, static_cast<double>(bag.instances));
+  // Standardised and read features; the embedding, its mask and gradients; the attention network's
+  // two branches and their gradients.
+  const double attention = has_attention(config.model.pooling) ? 6.0 : 0.0;
+  const double columns = 2.0 * static_cast<double>(set.dim) +
+                         4.0 * static_cast<double>(config.model.hidden) +
+                         attention * static_cast<double>(config.model.attention);
+  return instances * columns * sizeof(float);
+}
+
+double training_bytes(const BagSet& set, const MilConfig& config) {
+  return bag_bytes(set) + step_bytes(set, config);
 }
 
 std::string fit_fingerprint(const BagSet& set, const Split& split, const MilConfig& given) {
@@ -155,7 +196,7 @@ std::string fit_fingerprint(const BagSet& set, const Split& split, const MilConf
 FitResult fit(const BagSet& set, const Split& split, const MilConfig& given,
               const attn::train::TrainFiles& files, const attn::Hooks& hooks) {
   const at::NoGradGuard no_grad;
-  check_config(given);
+  check(given);
   require_two_classes(set, split.train);
   const MilConfig config = for_bags(given, set);
   const uint64_t seed = config.optimisation.seed;

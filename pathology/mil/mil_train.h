@@ -40,7 +40,11 @@ struct MilConfig {
   double clip = 5;          ///< standardised values stay within +/- clip; 0: unlimited
 };
 void to_json(nlohmann::json& j, const MilConfig& c);
+/// Throws Error for ill-typed values and unknown words.
 void from_json(const nlohmann::json& j, MilConfig& c);
+/// Throws UsageError for values out of range or without any effect: an AEM weight on a model
+/// without attention, more epochs at least than at all.
+void check(const MilConfig& c);
 
 struct FittedModel {
   MilModel model;
@@ -57,6 +61,12 @@ struct FitResult {
 /// not touched. Throws Error, Interrupted.
 FitResult fit(const BagSet& set, const Split& split, const MilConfig& config,
               const attn::train::TrainFiles& files, const attn::Hooks& hooks);
+
+/// Bytes that the bags in memory take, that a step on the largest bag takes besides, and that `fit`
+/// takes at most.
+double bag_bytes(const BagSet& set);
+double step_bytes(const BagSet& set, const MilConfig& config);
+double training_bytes(const BagSet& set, const MilConfig& config);
 
 /// Digest of everything that determines `fit`'s result: configuration, data, training and
 /// validation bags.

@@ -23,10 +23,6 @@ constexpr std::array<std::pair<Pooling, const char*>, 4> kNames{
      {Pooling::abmil_plain, "abmil-plain"},
      {Pooling::abmil, "abmil"}}};
 
-bool has_attention(Pooling p) {
-  return p == Pooling::abmil || p == Pooling::abmil_plain;
-}
-
 /// U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch's default for a linear layer's weight and bias. Drawn
 /// in fp64, so that models of both types start alike.
 at::Tensor uniform(attn::train::Random& random, std::vector<int64_t> shape, int64_t fan_in,
@@ -38,11 +34,25 @@ at::Tensor uniform(attn::train::Random& random, std::vector<int64_t> shape, int6
   return t.to(type);
 }
 
-/// The type of the saved network, which its first layer tells.
-at::ScalarType type_of(const attn::train::NamedTensors& tensors) {
-  for (const auto& [name, tensor] : tensors)
-    if (name == "embed.weight" && tensor.is_floating_point()) return tensor.scalar_type();
-  throw attn::Error("tensor embed.weight is missing");
+const at::Tensor& find_tensor(const attn::train::NamedTensors& tensors, const std::string& name) {
+  for (const auto& [own, tensor] : tensors)
+    if (own == name) return tensor;
+  throw attn::Error("tensor " + name + " is missing");
+}
+
+/// The type of the saved network, which its first layer tells, once all tensors have their shapes.
+at::ScalarType type_of(const ModelConfig& config, const attn::train::NamedTensors& tensors) {
+  for (const auto& [name, shape] : parameter_shapes(config)) {
+    const at::Tensor& tensor = find_tensor(tensors, name);
+    if (tensor.sizes() != at::IntArrayRef(shape)) {
+      throw attn::Error("tensor " + name + " has shape " +
+                        attn::io::shape_text(tensor.sizes().vec()) + ", expected " +
+                        attn::io::shape_text(shape));
+    }
+  }
+  const at::Tensor& first = find_tensor(tensors, "embed.weight");
+  if (!first.is_floating_point()) throw attn::Error("tensor embed.weight holds no real numbers");
+  return first.scalar_type();
 }
 
 }  // namespace
@@ -52,6 +62,10 @@ Pooling parse_pooling(std::string_view word) {
     if (word == name) return pooling;
   throw attn::UsageError("unknown model " + attn::io::quote_text(word) +
                          ", expected mean, max, abmil or abmil-plain");
+}
+
+bool has_attention(Pooling p) {
+  return p == Pooling::abmil || p == Pooling::abmil_plain;
 }
 
 std::string to_string(Pooling pooling) {
@@ -79,6 +93,28 @@ void from_json(const nlohmann::json& j, ModelConfig& c) {
   c.dropout = attn::io::get_or<double>(j, "dropout", where, 0.0);
 }
 
+std::vector<std::pair<std::string, std::vector<int64_t>>> parameter_shapes(const ModelConfig& c) {
+  if (c.input < 1) throw attn::Error("a model needs at least one input feature");
+  if (c.classes < 2) throw attn::Error("a model needs at least two classes");
+  if (c.hidden < 1 || c.attention < 1)
+    throw attn::UsageError("the model's widths must be at least 1");
+  std::vector<std::pair<std::string, std::vector<int64_t>>> out{
+      {"embed.weight", {c.hidden, c.input}},
+      {"classifier.weight", {c.classes, c.hidden}},
+      {"classifier.bias", {c.classes}}};
+  if (has_attention(c.pooling)) {
+    out.insert(out.end(), {{"attention.V.weight", {c.attention, c.hidden}},
+                           {"attention.V.bias", {c.attention}},
+                           {"attention.w.weight", {1, c.attention}},
+                           {"attention.w.bias", {1}}});
+  }
+  if (c.pooling == Pooling::abmil) {
+    out.insert(out.end(), {{"attention.U.weight", {c.attention, c.hidden}},
+                           {"attention.U.bias", {c.attention}}});
+  }
+  return out;
+}
+
 /// What the backward pass needs of a forward pass.
 struct MilModel::Pass {
   at::Tensor h;     // (N,D_inner) after ReLU and dropout
@@ -92,10 +128,7 @@ struct MilModel::Pass {
 
 MilModel::MilModel(const ModelConfig& config, uint64_t seed, at::ScalarType type)
     : config_(config), type_(type) {
-  if (config.input < 1) throw attn::Error("a model needs at least one input feature");
-  if (config.classes < 2) throw attn::Error("a model needs at least two classes");
-  if (config.hidden < 1 || config.attention < 1)
-    throw attn::UsageError("the model's widths must be at least 1");
+  parameter_shapes(config);  // refuses widths that cannot be
   if (!(config.dropout >= 0 && config.dropout < 1))
     throw attn::UsageError("dropout must lie in [0, 1)");
   attn::train::Random random(seed);
@@ -114,19 +147,8 @@ MilModel::MilModel(const ModelConfig& config, uint64_t seed, at::ScalarType type
 }
 
 MilModel::MilModel(const ModelConfig& config, const attn::train::NamedTensors& tensors)
-    : MilModel(config, 0, type_of(tensors)) {
-  for (auto& [name, tensor] : parameters()) {
-    const auto found =
-        std::find_if(tensors.begin(), tensors.end(),
-                     [&, &wanted = name](const auto& t) { return t.first == wanted; });
-    if (found == tensors.end()) throw attn::Error("tensor " + name + " is missing");
-    if (found->second.sizes() != tensor.sizes()) {
-      throw attn::Error("tensor " + name + " has shape " +
-                        attn::io::shape_text(found->second.sizes().vec()) + ", expected " +
-                        attn::io::shape_text(tensor.sizes().vec()));
-    }
-    tensor.copy_(found->second);
-  }
+    : MilModel(config, 0, type_of(config, tensors)) {
+  for (auto& [name, tensor] : parameters()) tensor.copy_(find_tensor(tensors, name));
 }
 
 attn::train::NamedTensors MilModel::parameters() const {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "libattn/nn/entropy_regulariser.h"
@@ -22,6 +23,8 @@ enum class Pooling { mean, max, abmil_plain, abmil };
 /// word.
 Pooling parse_pooling(std::string_view word);
 std::string to_string(Pooling pooling);
+/// Whether it weighs instances by attention, so that there is an entropy to maximise.
+bool has_attention(Pooling pooling);
 
 struct ModelConfig {
   Pooling pooling = Pooling::abmil;
@@ -33,6 +36,9 @@ struct ModelConfig {
 };
 void to_json(nlohmann::json& j, const ModelConfig& c);
 void from_json(const nlohmann::json& j, ModelConfig& c);
+
+/// Names and shapes of a model's parameters. Throws Error for widths and classes that no model has.
+std::vector<std::pair<std::string, std::vector<int64_t>>> parameter_shapes(const ModelConfig& c);
 
 /// What a bag's forward pass gives.
 struct MilOutput {
@@ -55,7 +61,7 @@ class MilModel {
   /// Initialised as torch's Linear: U(-1/sqrt(fan_in), 1/sqrt(fan_in)), from `seed`; same seed,
   /// same weights for any AEM weight.
   MilModel(const ModelConfig& config, uint64_t seed, at::ScalarType type = at::kFloat);
-  /// From saved tensors; throws Error on a missing or misshapen one.
+  /// From saved tensors; throws Error on a missing or misshapen one, before anything is allocated.
   MilModel(const ModelConfig& config, const attn::train::NamedTensors& tensors);
 
   const ModelConfig& config() const { return config_; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "attn/error.h"
 #include "libattn/io/csv.h"
@@ -27,6 +28,10 @@ BagPrediction predict_bag(const FittedModel& fitted, const BagSet& set, int64_t 
   if (b.instances == 0)
     throw attn::Error("bag " + attn::io::quote_text(b.id) + " has no instances to predict from");
   const MilOutput out = fitted.model.forward(prepared(fitted, set.features(bag)));
+  if (!at::isfinite(out.logits).all().item<bool>())
+    throw attn::Error("bag " + attn::io::quote_text(b.id) +
+                      " cannot be predicted: the network's answer is not a finite number; its "
+                      "features may be far larger than those the model was trained on");
   BagPrediction p;
   p.bag = bag;
   p.label = b.label;
@@ -68,12 +73,17 @@ at::Tensor bag_attention(const FittedModel& fitted, const at::Tensor& features) 
   return wins / active.sum();
 }
 
-attn::train::Predictions metrics_input(const std::vector<BagPrediction>& predictions,
-                                       int64_t classes) {
+attn::train::Predictions metrics_input(const BagSet& set,
+                                       const std::vector<BagPrediction>& predictions) {
   attn::train::Predictions out;
-  out.classes = classes;
-  for (const BagPrediction& p : predictions)
-    if (p.label >= 0) out.add(p.probability, p.label);
+  out.classes = static_cast<int64_t>(set.classes.size());
+  std::map<std::string, int64_t> patients;
+  for (const BagPrediction& p : predictions) {
+    if (p.label < 0) continue;
+    out.add(p.probability, p.label);
+    const std::string& patient = set.bags[static_cast<size_t>(p.bag)].patient;
+    out.group.push_back(patients.emplace(patient, std::ssize(patients)).first->second);
+  }
   return out;
 }
 
@@ -85,7 +95,8 @@ void write_predictions(const std::filesystem::path& path, const BagSet& set,
   if (!part.empty()) header.emplace_back("part");
   header.emplace_back("predicted");
   for (const std::string& c : classes) header.push_back("prob_" + c);
-  header.insert(header.end(), {"instances", "attention_entropy", "attention_entropy_normalised"});
+  header.insert(header.end(),
+                {"instances", "attention_entropy", "attention_entropy_normalised", "unreadable"});
   const auto cell = [](double v) {  // undefined values are empty fields
     return std::isfinite(v) ? attn::io::Cell(v) : attn::io::Cell(std::string());
   };
@@ -100,6 +111,7 @@ void write_predictions(const std::filesystem::path& path, const BagSet& set,
     row.emplace_back(p.instances);
     row.push_back(cell(p.entropy));
     row.push_back(cell(p.normalised_entropy));
+    row.emplace_back(set.bags[static_cast<size_t>(p.bag)].unreadable);
     rows.push_back(std::move(row));
   }
   attn::io::write_csv(path, header, rows);

@@ -4,9 +4,12 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "attn/error.h"
 #include "libattn/io/csv.h"
+#include "libattn/io/digest.h"
+#include "libattn/io/nearest_name.h"
 #include "libattn/io/table.h"
 #include "libattn/io/text.h"
 #include "libattn/train/seed.h"
@@ -169,64 +172,103 @@ Split with_validation(const BagSet& set, const Split& split, double fraction, ui
   return out;
 }
 
-void write_splits(const std::filesystem::path& path, const BagSet& set, const Split& split) {
-  std::vector<const char*> part(set.bags.size(), nullptr);
+PartOfBag parts_of(const BagSet& set, const Split& split) {
+  PartOfBag parts;
   const auto mark = [&](const std::vector<int64_t>& items, const char* name) {
-    for (const int64_t i : items) part[static_cast<size_t>(i)] = name;
+    for (const int64_t i : items) parts[set.bags[static_cast<size_t>(i)].id] = name;
   };
   mark(split.train, kPartNames[0]);
   mark(split.validation, kPartNames[1]);
   mark(split.test, kPartNames[2]);
+  return parts;
+}
+
+std::string digest_of(const PartOfBag& parts) {
+  attn::io::Digest digest;
+  for (const auto& [bag, part] : parts) digest.update(bag + '\0' + part + '\0');
+  return digest.hex();
+}
+
+void write_splits(const std::filesystem::path& path, const BagSet& set, const Split& split) {
+  const PartOfBag parts = parts_of(set, split);
   std::vector<std::vector<attn::io::Cell>> rows;
-  for (size_t i = 0; i < part.size(); ++i)
-    if (part[i] != nullptr) rows.push_back({set.bags[i].id, std::string(part[i])});
+  for (const Bag& bag : set.bags)
+    if (const auto part = parts.find(bag.id); part != parts.end())
+      rows.push_back({bag.id, part->second});
   attn::io::write_csv(path, {"bag", "part"}, rows);
 }
 
-Split read_splits(const std::filesystem::path& path, const BagSet& set) {
+PartOfBag read_parts(const std::filesystem::path& path) {
   const attn::io::Table table = attn::io::Table::read(path);
   const std::vector<std::string> ids = table.strings("bag"), parts = table.strings("part");
-  std::map<std::string, int64_t> index;
-  for (size_t i = 0; i < set.bags.size(); ++i) index[set.bags[i].id] = static_cast<int64_t>(i);
-  Split split;
-  std::map<std::string, std::string> part_of_patient;
-  std::vector<char> seen(set.bags.size(), 0);
+  PartOfBag out;
   for (size_t r = 0; r < ids.size(); ++r) {
     const auto row = static_cast<int64_t>(r);
-    const auto bag = index.find(ids[r]);
-    if (bag == index.end()) {
-      throw attn::Error(table.locate(row, "bag") + ": " + attn::io::quote_text(ids[r]) +
-                        " is not among the bags; use the bags the split was made of");
-    }
-    const auto i = static_cast<size_t>(bag->second);
-    if (seen[i]++ != 0)
-      throw attn::Error(table.locate(row, "bag") + ": " + attn::io::quote_text(ids[r]) +
-                        " stands here twice");
-    const auto found = part_of_patient.emplace(set.bags[i].patient, parts[r]).first;
-    if (found->second != parts[r]) {
-      throw attn::Error(table.locate(row, "part") + ": the patient of bag " +
-                        attn::io::quote_text(ids[r]) + " is in two parts, " + found->second +
-                        " and " + parts[r] + "; put all bags of a patient into one");
-    }
-    if (parts[r] == kPartNames[0])
-      split.train.push_back(bag->second);
-    else if (parts[r] == kPartNames[1])
-      split.validation.push_back(bag->second);
-    else if (parts[r] == kPartNames[2])
-      split.test.push_back(bag->second);
-    else
+    if (std::find(kPartNames.begin(), kPartNames.end(), parts[r]) == kPartNames.end())
       throw attn::Error(table.locate(row, "part") + ": expected train, validation or test, found " +
                         attn::io::quote_text(parts[r]));
+    if (!out.emplace(ids[r], parts[r]).second)
+      throw attn::Error(table.locate(row, "bag") + ": " + attn::io::quote_text(ids[r]) +
+                        " stands here twice");
   }
-  for (size_t i = 0; i < seen.size(); ++i) {
-    if (seen[i] == 0) {
-      throw attn::Error(path.string() + ": lacks bag " + attn::io::quote_text(set.bags[i].id) +
-                        "; the split must name every bag");
-    }
+  return out;
+}
+
+namespace {
+
+/// The bags of `set` that have a part, as indices. Throws Error where a patient is in two.
+Split indices_of(const PartOfBag& parts, const BagSet& set, const std::string& where) {
+  Split split;
+  std::map<std::string, const Bag*> first_of_patient;
+  for (size_t i = 0; i < set.bags.size(); ++i) {
+    const Bag& bag = set.bags[i];
+    const auto part = parts.find(bag.id);
+    if (part == parts.end()) continue;
+    const Bag& first = *first_of_patient.emplace(bag.patient, &bag).first->second;
+    if (parts.at(first.id) != part->second)
+      throw attn::Error(where + ": the patient of bags " + attn::io::quote_text(first.id) +
+                        " and " + attn::io::quote_text(bag.id) + " is in two parts, " +
+                        parts.at(first.id) + " and " + part->second +
+                        "; put all bags of a patient into one");
+    auto& into = part->second == kPartNames[0]   ? split.train
+                 : part->second == kPartNames[1] ? split.validation
+                                                 : split.test;
+    into.push_back(static_cast<int64_t>(i));
   }
-  for (auto* part : {&split.train, &split.validation, &split.test})
-    std::sort(part->begin(), part->end());
   return split;
+}
+
+/// Bags of the split that the set lacks, sorted.
+std::vector<std::string> absent_bags(const PartOfBag& parts, const BagSet& set) {
+  std::set<std::string> known;
+  for (const Bag& bag : set.bags) known.insert(bag.id);
+  std::vector<std::string> absent;
+  for (const auto& [bag, part] : parts)
+    if (!known.contains(bag)) absent.push_back(bag);
+  return absent;
+}
+
+}  // namespace
+
+Split read_splits(const std::filesystem::path& path, const BagSet& set) {
+  const PartOfBag parts = read_parts(path);
+  if (const auto absent = absent_bags(parts, set); !absent.empty())
+    throw attn::Error(path.string() + ": bag " + attn::io::quote_text(absent.front()) +
+                      " is not among the bags; use the bags the split was made of");
+  for (const Bag& bag : set.bags)
+    if (!parts.contains(bag.id))
+      throw attn::Error(path.string() + ": lacks bag " + attn::io::quote_text(bag.id) +
+                        "; the split must name every bag");
+  return indices_of(parts, set, path.string());
+}
+
+Split match_parts(const PartOfBag& parts, const BagSet& set, const std::string& where,
+                  const attn::Hooks& hooks) {
+  const std::vector<std::string> absent = absent_bags(parts, set);
+  if (!absent.empty())
+    hooks.warning(where + ": " + std::to_string(absent.size()) +
+                  " of its bags are gone, and are not looked at: " + attn::io::list_names(absent));
+  return indices_of(parts, set, where);
 }
 
 }  // namespace pathology

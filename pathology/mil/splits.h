@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,9 +41,22 @@ Split with_validation(const BagSet& set, const Split& split, double fraction, ui
 /// Throws Error unless `items` hold at least two classes.
 void require_two_classes(const BagSet& set, const std::vector<int64_t>& items);
 
+/// Part of each bag by its id: train, validation or test. Bags in no part are left out.
+using PartOfBag = std::map<std::string, std::string>;
+PartOfBag parts_of(const BagSet& set, const Split& split);
+/// Digest of who is in which part: two splits are the same.
+std::string digest_of(const PartOfBag& parts);
+
 /// CSV `bag,part` with part = train, validation or test. Atomic.
 void write_splits(const std::filesystem::path& path, const BagSet& set, const Split& split);
+/// The rows of such a file. Throws Error: a bag twice, an unknown part.
+PartOfBag read_parts(const std::filesystem::path& path);
 /// Throws Error: unknown bag, missing bag, a bag twice, a patient in two parts, an unknown part.
 Split read_splits(const std::filesystem::path& path, const BagSet& set);
+/// The split of bags that may have changed since it was made, `where` naming it: bags that it does
+/// not name are in no part, bags of it that are gone are warned of. Throws Error: a patient in two
+/// parts.
+Split match_parts(const PartOfBag& parts, const BagSet& set, const std::string& where,
+                  const attn::Hooks& hooks);
 
 }  // namespace pathology

@@ -21,12 +21,13 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-BagSet read(const std::string& text, std::vector<std::string>* warnings = nullptr) {
+BagSet read(const std::string& text, std::vector<std::string>* warnings = nullptr,
+            const BagCsvOptions& options = {}) {
   const attn::test::TempFolder folder;
   attn::test::put(folder / "bags.csv", text);
   attn::Hooks hooks;
   if (warnings != nullptr) hooks.warn = [=](std::string_view w) { warnings->emplace_back(w); };
-  return read_bag_csv(folder / "bags.csv", hooks);
+  return read_bag_csv(folder / "bags.csv", options, hooks);
 }
 
 std::string refused(const std::string& text) {
@@ -62,6 +63,59 @@ TEST(BagCsv, PatientColumn) {
   EXPECT_THAT(refused("case_id,bag,label,f0\np,a,0,1\nq,a,0,2\n"), HasSubstr("row 3"));
 }
 
+TEST(BagCsv, PatientsAreOfTheData) {
+  const auto digest = [](const std::string& patients) {
+    return read("case_id,bag,label,f0\n" + patients.substr(0, 1) + ",a,0,1\n" + patients.substr(1) +
+                ",b,1,2\n")
+        .digest;
+  };
+  EXPECT_EQ(digest("pq"), digest("pq"));
+  EXPECT_NE(digest("pq"), digest("pp"));
+  // Where none is known, the digest is that of a table without the column.
+  EXPECT_EQ(digest("ab"), read("bag,label,f0\na,0,1\nb,1,2\n").digest);
+}
+
+TEST(BagCsv, ColumnsAreTakenByTheNamesGiven) {
+  const std::string text = "slide,grade,pid,f0\ns1,0,7,1\ns2,1,7,2\n";
+  const BagCsvOptions options{.columns = {"slide", "grade", "pid"}};
+  const BagSet set = read(text, nullptr, options);
+  EXPECT_EQ(set.bags[0].id, "s1");
+  EXPECT_EQ(set.bags[1].patient, "7");
+  EXPECT_THAT(set.feature_names, ElementsAre("f0"));
+  EXPECT_THAT(attn::test::sentence_of([&] {
+                read(text, nullptr, {.columns = {"slide", "grade", "patient"}});
+              }),
+              AllOf(HasSubstr("'patient'"), HasSubstr("slide, grade, pid, f0")));
+}
+
+TEST(BagCsv, OfSeveralPatientColumnsOneCountsAndNoneIsAFeature) {
+  const std::string text = "bag,label,case_id,patient,f0\na,0,1,8,1\nb,1,1,9,2\n";
+  std::vector<std::string> warnings;
+  const BagSet first = read(text, &warnings);
+  EXPECT_EQ(first.bags[1].patient, "1");
+  EXPECT_THAT(first.feature_names, ElementsAre("f0"));
+  EXPECT_THAT(warnings, ElementsAre(AllOf(HasSubstr("'case_id'"), HasSubstr("'patient'"))));
+  const BagSet other = read(text, nullptr, {.columns = {.patient_column = "patient"}});
+  EXPECT_EQ(other.bags[1].patient, "9");
+  EXPECT_THAT(other.feature_names, ElementsAre("f0"));
+}
+
+TEST(BagCsv, LabelsMayBeAbsentWhereNoneAreAskedFor) {
+  for (const char* text : {"bag,f0\na,1\na,2\n", "bag,label,f0\na,,1\na,1,2\n"}) {
+    const BagSet set = read(text, nullptr, {.labelled = false});
+    ASSERT_EQ(set.size(), 1);
+    EXPECT_EQ(set.bags[0].label, -1);
+    EXPECT_EQ(set.dim, 1);
+    EXPECT_TRUE(set.classes.empty());
+  }
+}
+
+TEST(BagCsv, BlanksAroundCellsDoNotCount) {
+  const BagSet set = read("bag,label,f0\na,0,1\n\"a \",\"0 \",2\nb,1,3\n");
+  EXPECT_EQ(set.size(), 2);
+  EXPECT_THAT(set.classes, ElementsAre("0", "1"));
+}
+
 TEST(BagCsv, DamageIsOneSentence) {
   EXPECT_THAT(refused("bag,label,f0\na,0,1\na,1,2\n"), AllOf(HasSubstr("row 3"), HasSubstr("'a'")));
   EXPECT_THAT(refused("bag,label,f0\na,0,1\nb,1,nan\n"),
@@ -87,7 +141,7 @@ TEST(BagCsv, OneClassIsReadWithAWarning) {
 TEST(BagCsv, ReadsTheClassicalSets) {
   const auto path = attn::test::shared_data("pathology/mil/musk1.csv");
   ATTN_NEED_SHARED_DATA(path);
-  const BagSet set = read_bag_csv(path, {});
+  const BagSet set = read_bag_csv(path, {}, {});
   EXPECT_EQ(set.size(), 92);  // bags, instances and columns as in the data's description
   EXPECT_EQ(set.dim, 166);
   int64_t instances = 0, positive = 0;

@@ -135,6 +135,57 @@ TEST_F(BagFolder, SlidesOfOtherResolutionsAreAlike) {
   EXPECT_EQ(set.preprocessing.at("tiles"), nlohmann::json::parse(R"({"tile":{"mpp":1.0}})"));
 }
 
+TEST_F(BagFolder, OtherProgramsTilesAreAlikeByMagnification) {
+  const auto config = [](const std::string& mpp) {
+    return R"({"format_version":1,"kind":"features","encoder":{"name":"e","dim":2},"tiles":)"
+           R"({"kind":"tiles of another program","slide":{"id":"a"},"tile":{"size":256)" +
+           mpp + "}}}";
+  };
+  const std::string labels = "slide_id,label\na,0\nb,1\n";
+  put_features(slide("a"), 3, 2, config(R"(,"mpp":0.5)"));
+  for (const char* near : {R"(,"mpp":0.4545)", R"(,"mpp":0.55)", ""}) {
+    put_features(slide("b"), 2, 2, config(near));
+    EXPECT_EQ(read(labels).size(), 2) << near;
+  }
+  put_features(slide("b"), 2, 2, config(R"(,"mpp":0.25)"));
+  EXPECT_THAT(refused(labels), AllOf(HasSubstr("b.h5"), HasSubstr("/tiles/tile/mpp: 0.25")));
+}
+
+TEST_F(BagFolder, RefusesFeaturesOfOtherNames) {
+  put_features(slide("a"), 3, 2);
+  put_features(slide("b"), 2, 2);
+  const auto name = [&](const std::string& file, const char* names) {
+    const auto features = attn::io::Hdf5File::open(slide(file)).read<float>("features");
+    auto out = attn::io::Hdf5File::create(slide(file));
+    out.write("features", features, {std::ssize(features) / 2, 2});
+    out.set_attribute("/", "feature_names", names);
+    out.commit();
+  };
+  const std::string labels = "slide_id,label\na,0\nb,1\n";
+  name("a", R"(["x","y"])");
+  EXPECT_EQ(read(labels).size(), 2);  // one side does not tell
+  name("b", R"(["y","x"])");
+  EXPECT_THAT(refused(labels), AllOf(HasSubstr("b.h5"), HasSubstr("feature 0 is 'y' against 'x'")));
+}
+
+TEST_F(BagFolder, PatientsAreOfTheData) {
+  put_features(slide("a"), 3, 2);
+  put_features(slide("b"), 2, 2);
+  const std::string alone = read("slide_id,label\na,0\nb,1\n").digest;
+  EXPECT_EQ(read("slide_id,label,case_id\na,0,\nb,1,\n").digest, alone);
+  const std::string apart = read("slide_id,label,case_id\na,0,p\nb,1,q\n").digest;
+  EXPECT_NE(apart, alone);
+  EXPECT_NE(read("slide_id,label,case_id\na,0,p\nb,1,p\n").digest, apart);
+}
+
+TEST_F(BagFolder, BlanksAroundCellsDoNotCount) {
+  put_features(slide("a"), 3, 2);
+  put_features(slide("b"), 2, 2);
+  const BagSet set = read("slide_id,label\n\"a \",\"0 \"\nb,0\n");
+  EXPECT_EQ(set.size(), 2);
+  EXPECT_THAT(set.classes, ElementsAre("0"));
+}
+
 TEST_F(BagFolder, OnlyASlidesExtensionIsTakenOffATablesId) {
   put_features(slide("a"), 3, 2);
   put_features(slide("a.1"), 2, 2);

@@ -40,12 +40,12 @@ bool same_model(const MilModel& a, const MilModel& b) {
 
 /// The toy set as a CSV file, so that a run can find its bags again.
 std::filesystem::path put_csv(const attn::test::TempFolder& folder, int64_t bags,
-                              int64_t classes = 2) {
+                              int64_t classes = 2, const std::string& prefix = "") {
   const BagSet set = test::toy_set(bags, classes);
   std::string text = "bag,label,f0,f1,f2,f3,f4\n";
   for (const Bag& bag : set.bags) {
     for (int64_t n = 0; n < bag.instances; ++n) {
-      text += bag.id + "," + set.classes[static_cast<size_t>(bag.label)];
+      text += prefix + bag.id + "," + set.classes[static_cast<size_t>(bag.label)];
       for (int64_t d = 0; d < set.dim; ++d)
         text.append(",").append(std::to_string(bag.features[n][d].item<float>()));
       text += "\n";
@@ -62,11 +62,11 @@ TEST(Fit, LearnsTheToyWithEveryModel) {
       const BagSet set = test::toy_set(60, classes);
       MilConfig c = quick();
       c.model.pooling = pooling;
-      c.aem.weight = 0.05;
+      c.aem.weight = has_attention(pooling) ? 0.05 : 0;
       const Split split = split_bags(set, {});
       const FitResult r = fit(set, split, c, {}, {});
       const auto m = attn::train::classification_metrics(
-          metrics_input(predict_bags(r.fitted, set, split.test, {}), classes));
+          metrics_input(set, predict_bags(r.fitted, set, split.test, {})));
       EXPECT_GT(m.auc, 0.9) << to_string(pooling) << " " << classes;
     }
   }
@@ -125,6 +125,22 @@ TEST(Fit, SubsamplingAndDropoutAreReproducible) {
   EXPECT_FALSE(same_model(a, fit(set, split, whole, {}, {}).fitted.model));
   c.subsampling = 0;
   EXPECT_THROW(fit(set, split, c, {}, {}), attn::UsageError);
+}
+
+TEST(Fit, RefusesWhatHasNoEffect) {
+  MilConfig c = quick();
+  c.model.pooling = Pooling::mean;
+  EXPECT_NO_THROW(check(c));
+  c.aem.weight = 0.5;
+  EXPECT_THAT(attn::test::sentence_of([&] { check(c); }),
+              AllOf(HasSubstr("0.5"), HasSubstr("mean has no attention")));
+  c = quick(1);
+  c.optimisation.min_epochs = 50;
+  EXPECT_THROW(fit(test::toy_set(20), split_bags(test::toy_set(20), {}), c, {}, {}),
+               attn::UsageError);
+  nlohmann::json j = quick();
+  j["optimisation"]["optimiser"] = "adam";
+  EXPECT_THAT(attn::test::sentence_of([&] { j.get<MilConfig>(); }), HasSubstr("'adam'"));
 }
 
 TEST(Fit, NaNLossNamesTheBag) {
@@ -190,16 +206,111 @@ TEST(TrainRun, EvaluatesOtherBags) {
   o.config = quick(3);
   train_run(load_bags(put_csv(folder, 40), "", {}, {}), o, folder / "run", {});
   EvaluateOptions e;
-  e.bags = put_csv(other, 10);
+  e.bags = put_csv(other, 10, 2, "other-");
   EXPECT_EQ(evaluate_run(folder / "run", e, {}).metrics.at("test").at("n"), 10);
-  e.bags = put_csv(other, 12, 3);
+  e.bags = put_csv(other, 12, 3, "other-");
   EXPECT_THAT(attn::test::sentence_of([&] { evaluate_run(folder / "run", e, {}); }),
               HasSubstr("'class2'"));
+  attn::test::put(e.bags, "bag,label,f1,f0,f2,f3,f4\na,class0,1,2,3,4,5\nb,class1,1,2,3,4,5\n");
+  EXPECT_THAT(attn::test::sentence_of([&] { evaluate_run(folder / "run", e, {}); }),
+              HasSubstr("feature 0 is 'f1' against 'f0'"));
   attn::test::put(e.bags, "bag,label,f0\na,class0,1\nb,class1,1\n");
   EXPECT_THAT(attn::test::sentence_of([&] { evaluate_run(folder / "run", e, {}); }),
               HasSubstr("1 features"));
   EXPECT_THAT(attn::test::sentence_of([&] { evaluate_run(folder / "none", {}, {}); }),
               HasSubstr("none"));
+}
+
+TEST(TrainRun, BagsThatWereTrainedOnAreNoTest) {
+  const attn::test::TempFolder folder;
+  TrainRunOptions o;
+  o.config = quick(3);
+  const auto bags = put_csv(folder, 40);
+  train_run(load_bags(bags, "", {}, {}), o, folder / "run", {});
+  std::vector<std::string> warnings;
+  attn::Hooks hooks;
+  hooks.warn = [&](std::string_view w) { warnings.emplace_back(w); };
+  EvaluateOptions e;
+  e.bags = bags;
+  e.bootstrap = 0;
+  const EvaluateResult all = evaluate_run(folder / "run", e, hooks);
+  EXPECT_EQ(all.metrics,
+            evaluate_run(folder / "run", {.bags = {}, .labels = {}, .bootstrap = 0}, {}).metrics);
+  EXPECT_EQ(all.metrics.at("test").at("n"), 8);
+  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("24 bags are left out")));
+  warnings.clear();
+  evaluate_run(folder / "run/model.safetensors", e, hooks);  // without a split beside it
+  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("no test")));
+  e.bags.clear();
+  e.labels = "nosuch.csv";
+  EXPECT_THROW(evaluate_run(folder / "run", e, {}), attn::UsageError);
+}
+
+TEST(TrainRun, AStoppedRetrainingLeavesNothingToEvaluate) {
+  const attn::test::TempFolder folder;
+  const BagSet set = load_bags(put_csv(folder, 40), "", {}, {});
+  TrainRunOptions o;
+  o.config = quick(3);
+  const auto run = folder / "run", model = run / "model.safetensors";
+  train_run(set, o, run, {});
+  const std::string old = attn::test::slurp(model);
+  attn::Hooks hooks;
+  const std::atomic<bool> stop = true;
+  hooks.stop = &stop;
+  o.config.optimisation.seed = 99;  // another split
+  EXPECT_THROW(train_run(set, o, run, hooks), attn::Interrupted);
+  EXPECT_FALSE(std::filesystem::exists(model));
+  EXPECT_FALSE(std::filesystem::exists(run / "predictions.csv"));
+  EXPECT_EQ(attn::test::slurp(run / "model.safetensors.stale"), old);
+  EXPECT_THAT(attn::test::sentence_of([&] { evaluate_run(run, {}, {}); }),
+              HasSubstr("holds no model.safetensors"));
+  // The old model put back beside the new split.
+  attn::test::put(model, old);
+  EXPECT_THAT(attn::test::sentence_of([&] { evaluate_run(run, {}, {}); }),
+              AllOf(HasSubstr("splits.csv"), HasSubstr("not the split")));
+  for (const char* status : {"running", "interrupted"}) {
+    attn::test::put(run / "run.json", std::string(R"({"status":")") + status + "\"}");
+    EXPECT_THAT(attn::test::sentence_of([&] { evaluate_run(run, {}, {}); }),
+                HasSubstr("has not ended"));
+  }
+  std::filesystem::remove(run / "run.json");
+  train_run(set, o, run, {});
+  EXPECT_FALSE(std::filesystem::exists(run / "model.safetensors.stale"));
+  EXPECT_NO_THROW(evaluate_run(run, {}, {}));
+}
+
+TEST(TrainRun, AFinishedRunIsOfItsPatientsAndItsSplit) {
+  BagSet set = test::toy_set(40);
+  const attn::test::TempFolder folder;
+  TrainRunOptions o;
+  o.config = quick(2);
+  const MilModelFile model = train_run(set, o, folder / "run", {}).model;
+  EXPECT_TRUE(trained_on(model, set, split_for(set, o)));
+  // Another split under the same name.
+  o.split_file = folder / "given.csv";
+  Split split = split_bags(set, {});
+  write_splits(o.split_file, set, split);
+  const MilModelFile given = train_run(set, o, folder / "run", {}).model;
+  EXPECT_TRUE(trained_on(given, set, split_for(set, o)));
+  std::swap(split.test, split.validation);
+  write_splits(o.split_file, set, split);
+  EXPECT_FALSE(trained_on(given, set, split_for(set, o)));
+  set.digest += "other patients";
+  EXPECT_FALSE(trained_on(model, set, split_for(set, {})));
+}
+
+TEST(TrainRun, ANewSlideDoesNotStopTheEvaluation) {
+  const attn::test::TempFolder folder;
+  const auto bags = put_csv(folder, 40);
+  TrainRunOptions o;
+  o.config = quick(2);
+  train_run(load_bags(bags, "", {}, {}), o, folder / "run", {});
+  attn::test::put(bags, attn::test::slurp(bags) + "fresh,class0,1,2,3,4,5\n");
+  std::vector<std::string> warnings;
+  attn::Hooks hooks;
+  hooks.warn = [&](std::string_view w) { warnings.emplace_back(w); };
+  EXPECT_EQ(evaluate_run(folder / "run", {}, hooks).metrics.at("test").at("n"), 8);
+  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("have changed")));
 }
 
 TEST(TrainRun, InterruptedAndResumedIsTheUndisturbedRun) {
@@ -267,6 +378,50 @@ TEST(ModelFileOfMil, ComesBackAndPredictsTheSame) {
     attn::test::put(folder / "b.safetensors", broken);
     attn::test::sentence_of([&] { load_mil_model(folder / "b.safetensors"); });
   }
+}
+
+TEST(ModelFileOfMil, RefusesNaNTwinsAndImpossibleWidths) {
+  const attn::test::TempFolder folder;
+  const BagSet set = test::toy_set(30);
+  const FitResult r = fit(set, split_bags(set, {}), quick(2), {}, {});
+  MilModelFile file{r.fitted, quick(2), set.classes, {}, {}, {}, {}};
+  const auto refused = [&](const MilModelFile& model) {
+    save_mil_model(folder / "m.safetensors", model);
+    return attn::test::sentence_of([&] { load_mil_model(folder / "m.safetensors"); });
+  };
+  MilModelFile broken = file;
+  broken.classes = {"a", "a"};
+  EXPECT_THAT(refused(broken), HasSubstr("same name"));
+  broken = file;
+  broken.fitted.scaler.mean =
+      at::full({set.dim}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);
+  EXPECT_THAT(refused(broken), HasSubstr("scaler.mean"));
+  broken = file;
+  broken.fitted.model.parameters()[1].second.fill_(std::numeric_limits<float>::infinity());
+  EXPECT_THAT(refused(broken), HasSubstr("classifier.weight"));
+  // A width that would take 96 GB is compared with the tensors before anything is allocated.
+  ModelConfig wide = r.fitted.model.config();
+  wide.hidden = 2'000'000'000;
+  EXPECT_THAT(attn::test::sentence_of([&] { MilModel(wide, r.fitted.model.parameters()); }),
+              AllOf(HasSubstr("embed.weight"), HasSubstr("2000000000")));
+}
+
+TEST(Predict, AnAnswerThatIsNotFiniteIsNoDiagnosis) {
+  BagSet set = test::toy_set(30);
+  MilConfig c = quick(2);
+  c.standardise = false;
+  const FitResult r = fit(set, split_bags(set, {}), c, {}, {});
+  set.bags[4].features = at::full_like(set.bags[4].features, 3e38);
+  EXPECT_THAT(attn::test::sentence_of([&] { predict_bag(r.fitted, set, 4); }),
+              AllOf(HasSubstr("'bag4'"), HasSubstr("not a finite number")));
+}
+
+TEST(Predict, BagsOfAPatientAreOneGroup) {
+  const BagSet set = test::toy_set(12, 2, 5, true);
+  const FitResult r = fit(set, split_bags(set, {}), quick(1), {}, {});
+  const std::vector<int64_t> items{0, 1, 2, 5, 3};
+  const auto input = metrics_input(set, predict_bags(r.fitted, set, items, {}));
+  EXPECT_THAT(input.group, testing::ElementsAre(0, 0, 1, 2, 1));
 }
 
 TEST(Predict, AttentionSumsToOneForEveryModel) {
@@ -353,6 +508,18 @@ TEST(CrossValidation, TakesFinishedFoldsFromItsCache) {
   const nlohmann::json j = to_json(again, set, o);
   EXPECT_TRUE(j.at("auc").at("sd").is_null());  // one repeat has no spread
   EXPECT_NEAR(j.at("accuracy").at("mean").get<double>(), again.accuracy.mean, 0);
+}
+
+TEST(CrossValidation, AFoldOfOneClassIsToldBeforeAnyIsTrained) {
+  BagSet set = test::toy_set(30);
+  for (size_t i = 0; i < set.bags.size(); ++i) set.bags[i].label = i == 7 ? 1 : 0;
+  CrossValidationOptions o;
+  o.config = quick(1);
+  o.folds = 5;
+  attn::Hooks hooks;
+  hooks.progress = [](std::string_view, int64_t, int64_t) { FAIL() << "something was trained"; };
+  EXPECT_THAT(attn::test::sentence_of([&] { cross_validate(set, o, hooks); }),
+              AllOf(HasSubstr("of repeat 1"), HasSubstr("'class0'"), HasSubstr("--stratified")));
 }
 
 TEST(CrossValidation, StopsWhenAsked) {

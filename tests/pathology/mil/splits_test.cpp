@@ -138,5 +138,28 @@ TEST(Splits, FileComesBackAndIsChecked) {
   EXPECT_THAT(refused(odd), testing::AnyOf(HasSubstr("'trian'"), HasSubstr("two parts")));
 }
 
+TEST(Splits, AnEarlierSplitIsMatchedToBagsThatChanged) {
+  const BagSet set = test::toy_set(20);
+  const Split s = split_bags(set, {});
+  const PartOfBag parts = parts_of(set, s);
+  BagSet other = set;
+  other.bags.erase(other.bags.begin() + s.test[0]);
+  other.bags.push_back(set.bags[0]);
+  other.bags.back().id = other.bags.back().patient = "new";
+  std::vector<std::string> warnings;
+  attn::Hooks hooks;
+  hooks.warn = [&](std::string_view w) { warnings.emplace_back(w); };
+  const Split found = match_parts(parts, other, "splits.csv", hooks);
+  EXPECT_EQ(found.train.size(), s.train.size());
+  EXPECT_EQ(found.test.size(), s.test.size() - 1);
+  const std::string gone = set.bags[static_cast<size_t>(s.test[0])].id;
+  EXPECT_THAT(warnings,
+              testing::ElementsAre(testing::AllOf(HasSubstr("1 of its bags"), HasSubstr(gone))));
+  EXPECT_EQ(digest_of(parts), digest_of(parts_of(set, s)));
+  Split moved = s;
+  std::swap(moved.test, moved.validation);
+  EXPECT_NE(digest_of(parts), digest_of(parts_of(set, moved)));
+}
+
 }  // namespace
 }  // namespace pathology
