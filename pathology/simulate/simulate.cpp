@@ -9,6 +9,8 @@
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/csv.h"
 #include "libattn/io/json.h"
+#include "libattn/io/memory.h"
+#include "libattn/io/text.h"
 #include "pathology/simulate/render.h"
 #include "pathology/simulate/scene.h"
 #include "pathology/simulate/tiff_pyramid.h"
@@ -142,7 +144,25 @@ void warn_of_strangers(const std::filesystem::path& out, const std::vector<Slide
                   (out / "slides").string(), strangers, one));
 }
 
+/// As many threads as the machine has memory for. Throws where that is none.
+int affordable_threads(const SimulateOptions& options, int threads) {
+  const double slide = simulated_slide_bytes(options);
+  const double memory = 0.8 * static_cast<double>(attn::io::physical_memory());
+  if (slide > memory)
+    throw attn::UsageError(fmt::format(
+        "simulate: slides of {} x {} px take {} of memory each while they are drawn, and the "
+        "machine has {}; ask for smaller ones",
+        options.width_px, options.height_px, attn::io::size_text(slide),
+        attn::io::size_text(static_cast<double>(attn::io::physical_memory()))));
+  return std::clamp(static_cast<int>(std::min(memory / slide, 1e6)), 1, std::max(1, threads));
+}
+
 }  // namespace
+
+double simulated_slide_bytes(const SimulateOptions& options) {
+  const auto width = static_cast<double>(options.width_px);
+  return 3 * width * options.height_px / 4 + 2 * 3 * width * sim::kStripRows;
+}
 
 nlohmann::json to_json(const SimulateOptions& o) {
   return {{"format_version", kFormatVersion},
@@ -189,6 +209,7 @@ std::vector<SlidePlan> plan_slides(const SimulateOptions& options) {
 SimulateResult simulate_slides(const std::filesystem::path& out, const SimulateOptions& options,
                                int threads, const attn::Hooks& hooks) {
   const std::vector<SlidePlan> plans = plan_slides(options);
+  const int workers = affordable_threads(options, threads);
   attn::io::make_directories(out / "slides");
   attn::io::make_directories(out / "truth");
   nlohmann::json parameters = to_json(options);
@@ -211,7 +232,7 @@ SimulateResult simulate_slides(const std::filesystem::path& out, const SimulateO
   result.drawn = static_cast<int>(missing.size());
   result.skipped = options.slides - result.drawn;
   if (missing.empty()) return result;
-  parallel_for(result.drawn, threads, "slides", hooks, [&](int64_t job) {
+  parallel_for(result.drawn, workers, "slides", hooks, [&](int64_t job) {
     const int i = missing[static_cast<size_t>(job)];
     const SlidePlan& plan = plans[static_cast<size_t>(i)];
     draw_slide(paths_of(out, plan), options, plan, i, description, [&] { hooks.check(); });

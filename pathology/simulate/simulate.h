@@ -58,6 +58,9 @@ struct SlidePlan {
 /// Patients, labels and hospitals of all slides. A prefix of the plan for more slides.
 std::vector<SlidePlan> plan_slides(const SimulateOptions& options);
 
+/// Bytes held while one slide is drawn: half its side, and a strip.
+double simulated_slide_bytes(const SimulateOptions& options);
+
 struct SimulateResult {
   int drawn = 0;
   int skipped = 0;  ///< were there already, whole and from the same options
@@ -72,7 +75,8 @@ struct SimulateResult {
 /// slide that is whole and was drawn from the same options is left as it is. Every file is written
 /// aside and renamed into place. Throws attn::UsageError for options out of range, attn::Error when
 /// foci find no room in the tissue or a file cannot be written, attn::Interrupted when stopped
-/// (finished slides stay). Memory: about width x height bytes a thread.
+/// (finished slides stay). Memory: `simulated_slide_bytes` a thread; where the machine has too
+/// little for all of them, fewer threads work, and a slide that it has too little for is refused.
 SimulateResult simulate_slides(const std::filesystem::path& out, const SimulateOptions& options,
                                int threads, const attn::Hooks& hooks);
 
