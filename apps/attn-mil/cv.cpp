@@ -4,9 +4,12 @@
 
 #include "apps/attn-mil/model_args.h"
 #include "apps/attn-mil/reports.h"
+#include "apps/attn-mil/timed_hooks.h"
 #include "apps/attn-mil/verbs.h"
 #include "apps/common/console.h"
 #include "apps/common/run_directory.h"
+#include "libattn/io/text.h"
+#include "pathology/chain/outputs.h"
 #include "pathology/mil/cross_validation.h"
 
 namespace attn::app {
@@ -51,9 +54,12 @@ void declare(CvArgs& args, OptionTable& table) {
 }
 
 int run(const CvArgs& args, const Context& context) {
-  const auto set = args.bags.load(context.hooks);
   pathology::CrossValidationOptions options = args.cv;
-  options.config = args.model.resolve(context.common.seed);
+  options.config = args.model.resolve(context, args.cv.validation > 0);
+  if (!args.out) context.if_interrupted = "nothing is kept without --out";
+  if (context.common.attention_report)
+    pathology::require_writable(*context.common.attention_report, "--attention-report");
+  const auto set = args.bags.load(context.hooks);
   options.threads = context.common.threads;
   std::optional<RunDirectory> directory;
   if (args.out) {
@@ -61,7 +67,9 @@ int run(const CvArgs& args, const Context& context) {
     directory->begin(context);
     options.cache = *args.out / "folds";
   }
-  const auto result = pathology::cross_validate(set, options, context.hooks);
+  log_info(io::size_text(cross_validation_bytes(set, options)) + " of memory at most");
+  const TimedHooks timed(context.hooks, "folds");
+  const auto result = pathology::cross_validate(set, options, timed.hooks());
   context.progress.finish();
   const auto json = pathology::to_json(result, set, options);
   if (directory) {

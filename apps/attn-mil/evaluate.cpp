@@ -5,6 +5,7 @@
 #include "apps/attn-mil/model_args.h"
 #include "apps/attn-mil/reports.h"
 #include "apps/attn-mil/verbs.h"
+#include "pathology/chain/outputs.h"
 #include "pathology/mil/mil_run.h"
 
 namespace attn::app {
@@ -19,29 +20,18 @@ struct EvaluateArgs {
 };
 
 void declare(EvaluateArgs& args, OptionTable& table) {
-  auto& columns = args.options.label_options;
   table.add({.name = "run",
              .target = &args.run,
              .help = "run directory",
              .unit = "DIR",
              .required = true});
-  table.add({.name = "bags",
-             .target = &args.bags,
-             .help = "test on these instead of the run's own test part",
-             .unit = "PATH"});
+  table.add(
+      {.name = "bags",
+       .target = &args.bags,
+       .help = "test on these instead of the run's own test part, less those it was trained on",
+       .unit = "PATH"});
   table.add({.name = "labels", .target = &args.labels, .help = "their labels", .unit = "FILE.csv"});
-  table.add({.name = "id-column",
-             .target = &columns.id_column,
-             .help = "of --labels, if not slide_id, slide, bag or filename",
-             .unit = "NAME"});
-  table.add({.name = "label-column",
-             .target = &columns.label_column,
-             .help = "of --labels, if not label",
-             .unit = "NAME"});
-  table.add({.name = "patient-column",
-             .target = &columns.patient_column,
-             .help = "of --labels, if not case_id, patient or patient_id",
-             .unit = "NAME"});
+  declare_columns(args.options.label_options, "--labels, or of a CSV", table);
   table.add({.name = "bootstrap",
              .target = &args.options.bootstrap,
              .help = "resamples of the intervals",
@@ -54,6 +44,14 @@ void declare(EvaluateArgs& args, OptionTable& table) {
 }
 
 int run(const EvaluateArgs& args, const Context& context) {
+  context.if_interrupted = "an evaluation keeps nothing";
+  if (args.out) {
+    pathology::require_writable(*args.out, "--out");
+    pathology::refuse_overwriting(
+        {*args.out}, {args.bags.value_or(fs::path()), args.labels.value_or(fs::path())});
+  }
+  if (context.common.attention_report)
+    pathology::require_writable(*context.common.attention_report, "--attention-report");
   auto options = args.options;
   options.bags = args.bags.value_or(fs::path());
   options.labels = args.labels.value_or(fs::path());
@@ -67,10 +65,12 @@ int run(const EvaluateArgs& args, const Context& context) {
     write_attention_report(*context.common.attention_report, args.run.string(),
                            entropies_of(result.set, result.predictions));
   if (context.common.json) {
-    // The test part's measures at the top, so that `.auc` is what it seems to be.
-    nlohmann::json document = result.metrics.value("test", nlohmann::json::object());
+    // The test part's measures at the top, so that `.auc` is what it seems to be; without one those
+    // of the validation part, called so.
+    const std::string part = result.metrics.contains("test") ? "test" : "validation";
+    nlohmann::json document = result.metrics.at(part);
     document["run"] = args.run.string();
-    document["part"] = "test";
+    document["part"] = part;
     if (result.metrics.contains("validation"))
       document["validation"] = result.metrics["validation"];
     print_json(document);

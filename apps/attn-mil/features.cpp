@@ -12,6 +12,8 @@ namespace {
 struct FeaturesArgs {
   std::filesystem::path tiles, out;
   std::optional<std::filesystem::path> slides;
+  std::optional<double> slide_mpp;
+  double max_unreadable = pathology::kMaxUnreadable;
   std::string encoder = pathology::encoder_names().front();
 };
 
@@ -26,20 +28,22 @@ void declare(FeaturesArgs& args, OptionTable& table) {
              .help = "folder for SLIDE.h5",
              .unit = "DIR",
              .required = true});
-  table.add({.name = "encoder",
-             .target = &args.encoder,
-             .help = "what turns a tile into a vector",
-             .choices = pathology::encoder_names()});
+  declare_encoder(args.encoder, table);
   table.add({.name = "slides",
              .target = &args.slides,
              .help = "where the slides are, if no longer where tile found them",
              .unit = "DIR"});
+  declare_slide_mpp(args.slide_mpp, table);
+  declare_max_unreadable(args.max_unreadable, table);
 }
 
 int run(const FeaturesArgs& args, const Context& context) {
-  const auto result = features_stage(
-      {pathology::find_tile_files(args.tiles), {}, args.slides.value_or(std::filesystem::path())},
-      args.encoder, args.out, context);
+  const auto encoder = pathology::make_encoder(args.encoder);
+  std::vector<pathology::FeatureInput> inputs;
+  for (const auto& file : pathology::find_tile_files(args.tiles)) inputs.push_back({file, {}});
+  const pathology::FeatureJob job{*encoder, args.slides.value_or(std::filesystem::path()),
+                                  args.slide_mpp, args.max_unreadable};
+  const auto result = features_stage(inputs, job, args.out, context);
   if (context.common.json) print_json(to_json(result));
   return result.exit_code();
 }

@@ -1,9 +1,5 @@
-#include "pathology/heatmap/heatmap.h"
-
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "apps/attn-mil/localise.h"
@@ -12,9 +8,8 @@
 #include "apps/attn-mil/stages.h"
 #include "apps/attn-mil/verbs.h"
 #include "attn/error.h"
-#include "libattn/io/atomic_file.h"
-#include "pathology/chain/attention_map.h"
-#include "pathology/mil/mil_run.h"
+#include "pathology/chain/outputs.h"
+#include "pathology/slide/flat_image.h"
 
 namespace attn::app {
 namespace {
@@ -46,12 +41,8 @@ void declare(HeatmapArgs& args, OptionTable& table) {
                      "a folder for several",
              .unit = "PATH",
              .required = true});
-  table.add({.name = "slide-mpp",
-             .target = &args.slides.slide_mpp,
-             .help = "microns per pixel of level 0, for slides that state none or a wrong one",
-             .unit = "um/px",
-             .min = pathology::kMinMpp,
-             .max = pathology::kMaxMpp});
+  declare_slide_mpp(args.slides.slide_mpp, table);
+  declare_max_unreadable(args.slides.max_unreadable, table);
   table.add({.name = "features",
              .target = &args.features,
              .help = "keep the slides' features here, and take from here what is finished",
@@ -88,9 +79,7 @@ void declare(HeatmapArgs& args, OptionTable& table) {
 // Whether --out is one picture rather than a folder. Throws UsageError for a picture that is not
 // PNG.
 bool names_picture(const fs::path& out) {
-  std::string extension = out.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = pathology::lower_extension(out);
   if (extension == ".png") return true;
   for (const char* other : {".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".svg",
                             ".pdf", ".json", ".geojson"})
@@ -118,30 +107,39 @@ void tell(const HeatmapArgs& args, const HeatmapOutcome& outcome, const Context&
   if (drawn && names_picture(args.out)) print(args.out.string() + "\n");
 }
 
-int run(const HeatmapArgs& args, const Context& context) {
-  const bool one_file = names_picture(args.out);
-  const auto model_file = pathology::model_path(args.run);
-  const auto model = pathology::load_mil_model(model_file);
-  const auto slides = args.slides.find();
+// Refuses what cannot be asked for together, before any work.
+void check(const HeatmapArgs& args, bool one_file, const std::vector<pathology::SlideItem>& slides,
+           const Context& context) {
+  if (one_file && context.common.shard.count > 1)
+    throw UsageError("--shard: one picture has no parts; give a folder");
   if (one_file && slides.size() != 1)
     throw UsageError(fmt::format("--out {} is one picture, but there are {} slides; give a folder",
                                  args.out.string(), slides.size()));
   if (args.truth && slides.size() != 1 && !fs::is_directory(*args.truth))
     throw UsageError(fmt::format("--truth {} is one file, but there are {} slides; give a folder",
                                  args.truth->string(), slides.size()));
-  if (one_file && !context.common.dry_run && args.out.has_parent_path())
-    io::make_directories(args.out.parent_path());
-  const HeatmapInputs inputs{.args = args.slides,
-                             .slides = slides,
-                             .features = args.features.value_or(fs::path()),
-                             .out = args.out,
-                             .one_file = one_file,
-                             .truth = args.truth,
-                             .heatmap = args.heatmap,
-                             .top = args.top};
-  const auto outcome = heatmap_stage(model, model_file, inputs, context);
+  if (context.common.dry_run) return;
+  if (one_file) pathology::require_writable(args.out, "--out");
+  if (context.common.attention_report)
+    pathology::require_writable(*context.common.attention_report, "--attention-report");
+}
+
+int run(const HeatmapArgs& args, const Context& context) {
+  const bool one_file = names_picture(args.out);
+  const auto model = pathology::load_trained_model(args.run);
+  const auto slides = args.slides.find();
+  check(args, one_file, slides, context);
+  const pathology::HeatmapJob job{
+      .model = model,
+      .pipeline = model.pipeline(args.slides.max_unreadable),
+      .store = {args.features.value_or(fs::path()), context.common.overwrite},
+      .truth = args.truth,
+      .heatmap = args.heatmap,
+      .top = args.top};
+  const auto outcome = heatmap_stage(
+      job, {.args = args.slides, .slides = slides, .out = args.out, .one_file = one_file}, context);
   if (context.common.attention_report && !context.common.dry_run)
-    write_attention_report(*context.common.attention_report, model_file.string(),
+    write_attention_report(*context.common.attention_report, model.file.string(),
                            entropies_of(outcome.facts));
   tell(args, outcome, context);
   return outcome.batch.exit_code();

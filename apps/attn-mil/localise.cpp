@@ -2,12 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "apps/attn-mil/model_args.h"
-#include "attn/error.h"
-#include "pathology/geojson/geojson.h"
-#include "pathology/heatmap/localisation.h"
 
 namespace attn::app {
 namespace fs = std::filesystem;
@@ -18,34 +13,6 @@ void declare_truth(std::optional<fs::path>& truth, OptionTable& table) {
              .help = "compare attention with outlined foci: GeoJSON whose classes are the model's, "
                      "or a folder of ID.geojson",
              .unit = "PATH"});
-}
-
-fs::path truth_file(const fs::path& truth, const std::string& slide) {
-  fs::path file = fs::is_directory(truth) ? truth / (slide + ".geojson") : truth;
-  if (!fs::exists(file))
-    throw Error(file.string() + ": no such file; --truth is to outline the foci of " + slide);
-  return file;
-}
-
-nlohmann::json localise(const pathology::TileScores& tiles, const fs::path& file,
-                        const std::vector<std::string>& classes) {
-  const auto outlines = pathology::read_geojson(file);
-  const pathology::LocalisationOptions options;
-  auto all = nlohmann::json::object();
-  for (const auto& name : classes) {
-    if (std::none_of(outlines.begin(), outlines.end(),
-                     [&](const auto& outline) { return outline.classification == name; }))
-      continue;
-    const auto found = pathology::localisation(tiles, outlines, name, options);
-    all[name] = {{"auc", found.auc},
-                 {"top_k", std::min<int64_t>(options.top_k, found.tiles)},
-                 {"top_k_precision", found.top_k_precision},
-                 {"attention_on_foci", found.attention_on_foci},
-                 {"focus_recall", found.focus_recall},
-                 {"tiles", found.tiles},
-                 {"positive_tiles", found.positive_tiles}};
-  }
-  return nlohmann::json::parse(all.dump());  // NaN becomes null, as in a file read back
 }
 
 std::string localisation_sentence(const nlohmann::json& facts) {

@@ -24,30 +24,50 @@ void declare_bags(BagArgs& args, OptionTable& table) {
              .target = &args.labels,
              .help = "CSV: slide_id,label and optionally case_id; needed with a folder",
              .unit = "FILE.csv"});
+  declare_columns(args.columns, "--labels, or of a CSV", table);
+}
+
+void declare_columns(pathology::LabelOptions& columns, const std::string& table_name,
+                     OptionTable& table) {
   table.add({.name = "id-column",
-             .target = &args.columns.id_column,
-             .help = "of --labels, if not slide_id, slide, bag or filename",
+             .target = &columns.id_column,
+             .help = "of " + table_name + ", if not slide_id, slide, bag or filename",
              .unit = "NAME"});
   table.add({.name = "label-column",
-             .target = &args.columns.label_column,
-             .help = "of --labels, if not label",
+             .target = &columns.label_column,
+             .help = "of " + table_name + ", if not label",
              .unit = "NAME"});
   table.add({.name = "patient-column",
-             .target = &args.columns.patient_column,
-             .help = "of --labels, if not case_id, patient or patient_id",
+             .target = &columns.patient_column,
+             .help = "of " + table_name + ", if not case_id, patient or patient_id",
              .unit = "NAME"});
 }
 
-pathology::MilConfig ModelArgs::resolve(int64_t seed) const {
+pathology::MilConfig ModelArgs::resolve(const Context& context, bool validated) const {
+  const auto typed = [&](const std::string& name) {
+    const auto& all = context.options.options();
+    return std::any_of(all.begin(), all.end(), [&](const Option& option) {
+      return option.name == name && option.source == Source::flag;
+    });
+  };
+  const auto demand = [&](bool holds, const std::string& name, const std::string& why) {
+    if (!holds && typed(name)) throw UsageError("--" + name + " has no effect: " + why);
+  };
+  demand(optimiser == "sgd", "momentum", "the optimiser is adamw; add --optimiser sgd");
+  demand(validated || config.optimisation.patience == 0, "patience",
+         "there is no validation part to stop early by; raise --validation");
   pathology::MilConfig out = config;
   out.model.pooling = pathology::parse_pooling(model);
-  out.aem.weight = aem;
+  // A default or a configuration file's weight is meant for models that have attention.
+  const bool attends = pathology::has_attention(out.model.pooling) || typed("aem");
+  out.aem.weight = attends ? aem : 0;
   out.aem.schedule = attn::nn::parse_weight_schedule(aem_schedule);
   out.optimisation.optimiser =
       optimiser == "sgd" ? attn::train::Optimiser::sgd : attn::train::Optimiser::adamw;
   out.optimisation.schedule = lr_schedule == "constant" ? attn::train::LrSchedule::constant
                                                         : attn::train::LrSchedule::cosine;
-  out.optimisation.seed = static_cast<uint64_t>(seed);
+  out.optimisation.seed = static_cast<uint64_t>(context.common.seed);
+  pathology::check(out);
   return out;
 }
 

@@ -21,6 +21,9 @@ struct BagArgs {
   pathology::BagSet load(const Hooks& hooks) const;
 };
 void declare_bags(BagArgs& args, OptionTable& table);
+/// --id-column, --label-column and --patient-column of `table_name` ("--labels").
+void declare_columns(pathology::LabelOptions& columns, const std::string& table_name,
+                     OptionTable& table);
 
 /// What model, and how it is trained.
 struct ModelArgs {
@@ -31,8 +34,10 @@ struct ModelArgs {
   std::string lr_schedule = "cosine";
   pathology::MilConfig config;
 
-  /// `seed`: --seed.
-  pathology::MilConfig resolve(int64_t seed) const;
+  /// With --seed. `validated`: whether there is a validation part to stop early by. Throws
+  /// attn::UsageError for an option on the command line that has no effect beside the others, and
+  /// as pathology::check.
+  pathology::MilConfig resolve(const Context& context, bool validated) const;
 };
 void declare_model(ModelArgs& args, OptionTable& table);
 

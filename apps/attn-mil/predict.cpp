@@ -1,14 +1,11 @@
-#include "pathology/mil/predict.h"
-
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "apps/attn-mil/reports.h"
-#include "apps/attn-mil/slide_args.h"
 #include "apps/attn-mil/stages.h"
 #include "apps/attn-mil/verbs.h"
-#include "pathology/mil/mil_run.h"
+#include "pathology/chain/outputs.h"
 
 namespace attn::app {
 namespace {
@@ -22,62 +19,65 @@ struct PredictArgs {
 };
 
 void declare(PredictArgs& args, OptionTable& table) {
-  declare_slides(args.slides, table);
+  table.add({.name = "SLIDES",
+             .target = &args.slides.inputs,
+             .help =
+                 "slides, folders of slides, manifests; or feature files (.h5), folders of them, "
+                 "tables of bags (CSV: bag,f0,f1,...)",
+             .required = true,
+             .positional = true});
+  declare_slide_mpp(args.slides.slide_mpp, table);
+  declare_max_unreadable(args.slides.max_unreadable, table);
   table.add({.name = "run",
              .target = &args.run,
              .help = "run directory, or model file",
              .unit = "PATH",
              .required = true});
-  table.add({.name = "out",
-             .target = &args.out,
-             .help =
-                 "the predictions; failures go beside it to FILE.failures.csv; with --shard I/N "
-                 "both are FILE.I-of-N",
-             .unit = "FILE.csv",
-             .required = true});
+  table.add(
+      {.name = "out",
+       .target = &args.out,
+       .help = "the predictions; failures go beside it to FILE.failures.csv, and what is finished "
+               "is kept in FILE.parts/; with --shard I/N tables are FILE.I-of-N",
+       .unit = "FILE.csv",
+       .required = true});
   table.add({.name = "features",
              .target = &args.features,
              .help = "keep the slides' features here, and take from here what is finished",
              .unit = "DIR"});
 }
 
-nlohmann::json json_of(const pathology::BagSet& set, const std::vector<std::string>& classes,
-                       const pathology::BagPrediction& p) {
-  auto probability = nlohmann::json::object();
-  for (size_t c = 0; c < classes.size(); ++c) probability[classes[c]] = p.probability[c];
-  return {{"bag", set.bags[static_cast<size_t>(p.bag)].id},
-          {"predicted", classes[static_cast<size_t>(p.predicted)]},
-          {"probability", probability},
-          {"instances", p.instances},
-          {"attention_entropy", p.entropy},
-          {"attention_entropy_normalised", p.normalised_entropy}};
-}
-
 int run(const PredictArgs& args, const Context& context) {
-  const auto model_file = pathology::model_path(args.run);
-  const auto model = pathology::load_mil_model(model_file);
+  pathology::require_writable(args.out, "--out");
+  if (context.common.attention_report)
+    pathology::require_writable(*context.common.attention_report, "--attention-report");
+  pathology::refuse_overwriting({args.out}, args.slides.inputs);
+  const auto model = pathology::load_trained_model(args.run);
   const auto& shard = context.common.shard;
   const fs::path out = shard.count == 1
                            ? args.out
                            : args.out.parent_path() /
                                  fmt::format("{}.{}-of-{}{}", args.out.stem().string(), shard.index,
                                              shard.count, args.out.extension().string());
-  const PredictInputs inputs{args.slides, args.features.value_or(fs::path()),
-                             args.out.parent_path(), args.out.stem().string() + ".failures"};
-  const auto outcome = predict_stage(model, model_file, inputs, context);
-  if (context.common.dry_run) return kDone;
-  pathology::write_predictions(out, outcome.set, model.classes, outcome.predictions);
+  const auto outcome =
+      predict_stage(model, {args.slides, args.features.value_or(fs::path()), args.out}, context);
+  if (context.common.dry_run) {
+    if (context.common.json) print_json(to_json(outcome.batch));
+    return outcome.batch.exit_code();
+  }
+  const auto& [set, predictions] = outcome.table;
+  pathology::write_predictions(out, set, set.classes, predictions);
   if (context.common.attention_report)
-    write_attention_report(*context.common.attention_report, model_file.string(),
-                           entropies_of(outcome.set, outcome.predictions));
+    write_attention_report(*context.common.attention_report, model.file.string(),
+                           entropies_of(set, predictions));
   if (context.common.json) {
     auto document = to_json(outcome.batch);
     document["predictions"] = nlohmann::json::array();
-    for (const auto& p : outcome.predictions)
-      document["predictions"].push_back(json_of(outcome.set, model.classes, p));
+    for (const auto& p : predictions)
+      document["predictions"].push_back(
+          describe_prediction(set.bags[static_cast<size_t>(p.bag)], p, set.classes));
     print_json(document);
   } else {
-    print(fmt::format("{} predictions: {}\n", outcome.predictions.size(), out.string()));
+    print(fmt::format("{} predictions: {}\n", predictions.size(), out.string()));
   }
   return outcome.batch.exit_code();
 }

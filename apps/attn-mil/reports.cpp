@@ -9,10 +9,13 @@
 #include <opencv2/core/mat.hpp>
 #include <opencv2/imgcodecs.hpp>
 
+#include "apps/attn-mil/localise.h"
 #include "apps/attn-mil/model_args.h"
 #include "apps/common/svg.h"
 #include "attn/error.h"
 #include "libattn/io/table.h"
+#include "pathology/mil/roc.h"
+#include "pathology/slide/tissue.h"
 
 namespace attn::app {
 namespace {
@@ -44,29 +47,12 @@ std::string jpeg_of(const std::filesystem::path& file) {
   return {bytes.begin(), bytes.end()};
 }
 
-// ROC of one class against the rest; ties in score make one step.
 Series roc_of(const std::string& name, const std::vector<BagPrediction>& predictions,
               size_t positive_class) {
-  std::vector<std::pair<double, bool>> scored;
-  for (const auto& p : predictions)
-    if (p.label >= 0)
-      scored.emplace_back(p.probability.at(positive_class),
-                          p.label == static_cast<int64_t>(positive_class));
-  std::sort(scored.begin(), scored.end(),
-            [](const auto& a, const auto& b) { return a.first > b.first; });
-  const auto positives = static_cast<double>(
-      std::count_if(scored.begin(), scored.end(), [](const auto& s) { return s.second; }));
-  const double negatives = static_cast<double>(scored.size()) - positives;
-  Series curve{.name = name, .x = {0}, .y = {0}};
-  double hits = 0;
-  double alarms = 0;
-  for (size_t i = 0; i < scored.size(); ++i) {
-    (scored[i].second ? hits : alarms) += 1;
-    if (i + 1 < scored.size() && scored[i + 1].first == scored[i].first) continue;
-    curve.x.push_back(alarms / negatives);
-    curve.y.push_back(hits / positives);
-  }
-  return curve;
+  auto curve = pathology::roc_curve(predictions, positive_class);
+  return {.name = name,
+          .x = std::move(curve.false_positive_rate),
+          .y = std::move(curve.true_positive_rate)};
 }
 
 // One curve for two classes (that of the second), else one for each class.
@@ -155,17 +141,20 @@ std::string entropy_chart(const BagSet& set, const std::vector<BagPrediction>& p
 ReportTable prediction_table(const BagSet& set, const std::vector<BagPrediction>& predictions,
                              const std::vector<std::string>& part) {
   ReportTable table{.columns = {"slide", "part", "true", "predicted", "probability", "tiles",
-                                "attention entropy", "normalised"},
+                                "unreadable", "attention entropy", "normalised"},
                     .rows = {}};
   for (size_t i = 0; i < predictions.size(); ++i) {
     const auto& p = predictions[i];
-    table.rows.push_back({set.bags[static_cast<size_t>(p.bag)].id, i < part.size() ? part[i] : "",
+    const auto& bag = set.bags[static_cast<size_t>(p.bag)];
+    table.rows.push_back({bag.id, i < part.size() ? part[i] : "",
                           p.label >= 0 ? set.classes[static_cast<size_t>(p.label)] : "",
                           set.classes[static_cast<size_t>(p.predicted)],
                           format_number(p.probability[static_cast<size_t>(p.predicted)]),
-                          std::to_string(p.instances), format_number(p.entropy),
-                          format_number(p.normalised_entropy)});
+                          std::to_string(p.instances),
+                          bag.unreadable > 0 ? pathology::percent_text(bag.unreadable) : "-",
+                          format_number(p.entropy), format_number(p.normalised_entropy)});
   }
+  table.caption = "Unreadable: share of a slide's tiles that could not be decoded.";
   return table;
 }
 
@@ -256,8 +245,7 @@ Report training_report(const pathology::TrainRunResult& run, const BagSet& set,
 
 Report chain_report(const std::vector<CvEntry>& cv, const pathology::TrainRunResult& run,
                     const BagSet& set, const std::vector<SlidePictures>& pictures,
-                    const std::vector<std::pair<std::string, std::string>>& failures,
-                    const Context& context) {
+                    const std::vector<BatchResult::Failure>& failures, const Context& context) {
   Report report("attn-mil: slides to diagnoses",
                 fmt::format("{} slides, classes {}", set.size(), fmt::join(set.classes, ", ")));
   report.note("For research. Not for diagnosis.");
@@ -285,6 +273,18 @@ Report chain_report(const std::vector<CvEntry>& cv, const pathology::TrainRunRes
   }
   add_settings(report, context);
   return report;
+}
+
+std::string caption_of(const nlohmann::json& facts, const std::string& label) {
+  const auto predicted = facts.at("predicted").get<std::string>();
+  const auto unreadable = facts.at("unreadable").get<double>();
+  return fmt::format(
+      "True class {}, predicted {} (probability {:.2f}); {} tiles{}, normalised attention entropy "
+      "{}.{}",
+      label, predicted, facts.at("probability").at(predicted).get<double>(),
+      facts.at("tiles").get<int64_t>(),
+      unreadable > 0 ? ", " + pathology::percent_text(unreadable) + " unreadable" : "",
+      metric_text(facts.at("attention_entropy_normalised")), localisation_sentence(facts));
 }
 
 std::vector<BagEntropy> entropies_of(const BagSet& set,

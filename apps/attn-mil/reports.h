@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/common/app.h"
+#include "apps/common/batch.h"
 #include "apps/common/report.h"
 #include "pathology/mil/cross_validation.h"
 #include "pathology/mil/mil_run.h"
@@ -19,7 +20,7 @@ struct SlidePictures {
   std::string slide;
   std::string caption;
   std::filesystem::path overlay, top_tiles;
-  nlohmann::json localisation = {};  ///< as localise() gives it; null: not compared
+  nlohmann::json localisation = {};  ///< as pathology::localise gives it; null: not compared
 };
 
 /// One cross-validation, by the weight of the entropy term.
@@ -36,8 +37,11 @@ Report training_report(const pathology::TrainRunResult& run, const pathology::Ba
 /// entropy per slide, heat maps and top tiles, failures, settings.
 Report chain_report(const std::vector<CvEntry>& cv, const pathology::TrainRunResult& run,
                     const pathology::BagSet& set, const std::vector<SlidePictures>& pictures,
-                    const std::vector<std::pair<std::string, std::string>>& failures,
-                    const Context& context);
+                    const std::vector<BatchResult::Failure>& failures, const Context& context);
+
+/// What stands over a slide's pictures: its `label`, and what the model says (facts of
+/// heatmap_stage).
+std::string caption_of(const nlohmann::json& facts, const std::string& label);
 
 /// What --attention-report writes: entropy of the one attention layer over each bag.
 struct BagEntropy {

@@ -4,7 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/attn-mil/timed_hooks.h"
 #include "apps/attn-mil/verbs.h"
+#include "libattn/io/text.h"
 
 namespace attn::app {
 namespace {
@@ -131,8 +133,10 @@ void declare(SimulateArgs& args, OptionTable& table) {
 int run(const SimulateArgs& args, const Context& context) {
   pathology::SimulateOptions options = args.options;
   options.seed = static_cast<uint64_t>(context.common.seed);
+  log_info(io::size_text(pathology::simulated_slide_bytes(options)) + " of memory a thread");
+  const TimedHooks timed(context.hooks, "slides");
   const auto result =
-      pathology::simulate_slides(args.out, options, context.common.threads, context.hooks);
+      pathology::simulate_slides(args.out, options, context.common.threads, timed.hooks());
   context.progress.finish();
   if (context.common.json)
     print_json({{"out", args.out.string()}, {"drawn", result.drawn}, {"skipped", result.skipped}});

@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "attn/error.h"
+#include "pathology/slide/encoder.h"
 
 namespace attn::app {
 namespace {
@@ -15,23 +15,8 @@ const std::map<std::string, pathology::TileTest> kTileTests{
 
 }  // namespace
 
-std::vector<pathology::SlideItem> SlideArgs::find() const {
-  std::vector<pathology::SlideItem> all;
-  std::map<std::string, std::filesystem::path> seen;
-  for (const auto& input : inputs) {
-    for (auto& item : pathology::find_slides(input)) {
-      const auto [at, fresh] = seen.emplace(item.id, item.path);
-      if (!fresh)
-        throw Error("two slides are named " + item.id + ": " + at->second.string() + " and " +
-                    item.path.string() + "; rename one, or give a manifest with a column slide_id");
-      all.push_back(std::move(item));
-    }
-  }
-  return all;
-}
-
 pathology::Slide SlideArgs::open(const pathology::SlideItem& item) const {
-  return pathology::Slide::open(item.path, slide_mpp ? slide_mpp : item.mpp, item.id);
+  return pathology::Slide::open(item.path, {.instead = item.mpp, .otherwise = slide_mpp}, item.id);
 }
 
 void declare_slides(SlideArgs& args, OptionTable& table) {
@@ -41,12 +26,35 @@ void declare_slides(SlideArgs& args, OptionTable& table) {
                      "slide_id, mpp)",
              .required = true,
              .positional = true});
+  declare_slide_mpp(args.slide_mpp, table);
+}
+
+void declare_slide_mpp(std::optional<double>& mpp, OptionTable& table) {
   table.add({.name = "slide-mpp",
-             .target = &args.slide_mpp,
-             .help = "microns per pixel of level 0, for slides that state none or a wrong one",
+             .target = &mpp,
+             .help =
+                 "microns per pixel of level 0, for slides that state none (a manifest's column "
+                 "mpp also replaces a wrong one)",
              .unit = "um/px",
              .min = pathology::kMinMpp,
              .max = pathology::kMaxMpp});
+}
+
+void declare_max_unreadable(double& share, OptionTable& table) {
+  table.add({.name = "max-unreadable",
+             .target = &share,
+             .help = "largest share of a slide's tissue or tiles that may be undecodable; a slide "
+                     "beyond it has failed",
+             .unit = "0..1",
+             .min = 0,
+             .max = 1});
+}
+
+void declare_encoder(std::string& encoder, OptionTable& table) {
+  table.add({.name = "encoder",
+             .target = &encoder,
+             .help = "what turns a tile into a vector",
+             .choices = pathology::encoder_names()});
 }
 
 pathology::TissueOptions TissueArgs::options() const {

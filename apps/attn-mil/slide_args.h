@@ -18,13 +18,20 @@ namespace attn::app {
 struct SlideArgs {
   std::vector<std::filesystem::path> inputs;
   std::optional<double> slide_mpp;
+  double max_unreadable = pathology::kMaxUnreadable;
 
   /// The slides of all inputs. Throws attn::Error: nothing found, an id twice.
-  std::vector<pathology::SlideItem> find() const;
-  /// Opens one of them: --slide-mpp goes before the manifest's column, and that before the file.
+  std::vector<pathology::SlideItem> find() const { return pathology::find_slides(inputs); }
+  /// Opens one of them: the manifest's mpp goes before what the file states, --slide-mpp after it.
   pathology::Slide open(const pathology::SlideItem& item) const;
 };
+/// The positional SLIDES, and --slide-mpp.
 void declare_slides(SlideArgs& args, OptionTable& table);
+void declare_slide_mpp(std::optional<double>& mpp, OptionTable& table);
+void declare_max_unreadable(double& share, OptionTable& table);
+
+/// What turns a tile into a vector.
+void declare_encoder(std::string& encoder, OptionTable& table);
 
 /// How tissue is found: a preset, and what is given besides it.
 struct TissueArgs {

@@ -7,59 +7,45 @@
 #include <string>
 #include <vector>
 
-#include "apps/attn-mil/reports.h"
 #include "apps/attn-mil/slide_args.h"
 #include "apps/common/batch.h"
-#include "pathology/heatmap/heatmap.h"
-#include "pathology/mil/mil_model_file.h"
-#include "pathology/mil/predict.h"
+#include "pathology/chain/heatmap_files.h"
+#include "pathology/chain/prediction_files.h"
+#include "pathology/chain/slide_files.h"
 
 namespace attn::app {
 
 /// Tiles of every slide: OUT/patches/ID.h5, OUT/previews/ID.jpg and OUT/tiles.csv, a row for each
 /// slide with tiles.
 BatchResult tile_stage(const SlideArgs& args, const std::vector<pathology::SlideItem>& slides,
-                       const pathology::TissueOptions& tissue, const pathology::TileOptions& tile,
-                       const std::filesystem::path& out, const Context& context);
+                       const pathology::TileJob& job, const std::filesystem::path& out,
+                       const Context& context);
 
-/// What features are made of. Where neither `slides` nor `folder` is given, a slide is where its
-/// tile file says.
-struct FeaturesInputs {
-  std::vector<std::filesystem::path> tile_files;
-  std::vector<std::filesystem::path> slides;  ///< of each tile file, or none
-  std::filesystem::path folder;               ///< to find the slides in by name; may be empty
-};
 /// Features of every tile file: OUT/ID.h5. Where tile has set a slide's older tiles aside, its
 /// features are set aside, too.
-BatchResult features_stage(const FeaturesInputs& inputs, const std::string& encoder,
-                           const std::filesystem::path& out, const Context& context);
+BatchResult features_stage(const std::vector<pathology::FeatureInput>& inputs,
+                           const pathology::FeatureJob& job, const std::filesystem::path& out,
+                           const Context& context);
 
 /// What a trained model is asked about.
 struct PredictInputs {
   const SlideArgs& slides;         ///< slides, or feature files, folders of them, CSV bags
   std::filesystem::path features;  ///< where slides' features are kept; empty: nowhere
-  std::filesystem::path folder;    ///< for the list of failures
-  std::string failures;            ///< its name, less .csv
+  std::filesystem::path table;     ///< FILE.csv; what is finished is kept in FILE.parts/
 };
 struct PredictOutcome {
   BatchResult batch;
-  pathology::BagSet set;  ///< ids of what was predicted; the features are not kept
-  std::vector<pathology::BagPrediction> predictions;
+  pathology::PredictionTable table;  ///< of what was predicted, now or before
 };
-PredictOutcome predict_stage(const pathology::MilModelFile& model,
-                             const std::filesystem::path& model_file, const PredictInputs& inputs,
+PredictOutcome predict_stage(const pathology::TrainedModel& model, const PredictInputs& inputs,
                              const Context& context);
 
-/// Which slides to draw, and how.
+/// Which slides to draw, and where.
 struct HeatmapInputs {
   const SlideArgs& args;
   std::vector<pathology::SlideItem> slides;
-  std::filesystem::path features;  ///< where slides' features are kept; empty: nowhere
-  std::filesystem::path out;       ///< X.png for one slide, else a folder for ID.png
-  bool one_file = false;           ///< which of the two `out` is
-  std::optional<std::filesystem::path> truth = {};  ///< outlines of foci: a file, or a folder
-  pathology::HeatmapOptions heatmap;
-  pathology::TopTilesOptions top;
+  std::filesystem::path out;  ///< X.png for one slide, else a folder for ID.png
+  bool one_file = false;      ///< which of the two `out` is
 };
 struct HeatmapOutcome {
   BatchResult batch;
@@ -70,8 +56,7 @@ struct HeatmapOutcome {
 const nlohmann::json& facts_of(const HeatmapOutcome& outcome, const std::string& slide);
 /// OUT/ID.png, ID-top-tiles.png, ID.geojson and, written last, ID.json with the prediction and what
 /// determined it.
-HeatmapOutcome heatmap_stage(const pathology::MilModelFile& model,
-                             const std::filesystem::path& model_file, const HeatmapInputs& inputs,
+HeatmapOutcome heatmap_stage(const pathology::HeatmapJob& job, const HeatmapInputs& inputs,
                              const Context& context);
 
 }  // namespace attn::app

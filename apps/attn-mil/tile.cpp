@@ -20,13 +20,15 @@ void declare(TileVerbArgs& args, OptionTable& table) {
              .help = "folder for patches/, previews/ and tiles.csv",
              .unit = "DIR",
              .required = true});
+  declare_max_unreadable(args.slides.max_unreadable, table);
   declare_tiles(args.tile, table);
   declare_tissue(args.tissue, table);
 }
 
 int run(const TileVerbArgs& args, const Context& context) {
-  const auto result = tile_stage(args.slides, args.slides.find(), args.tissue.options(),
-                                 args.tile.options(), args.out, context);
+  const pathology::TileJob job{args.tissue.options(), args.tile.options(),
+                               args.slides.max_unreadable};
+  const auto result = tile_stage(args.slides, args.slides.find(), job, args.out, context);
   if (context.common.json) print_json(to_json(result));
   return result.exit_code();
 }

@@ -4,10 +4,12 @@
 
 #include "apps/attn-mil/model_args.h"
 #include "apps/attn-mil/reports.h"
+#include "apps/attn-mil/timed_hooks.h"
 #include "apps/attn-mil/verbs.h"
 #include "apps/common/console.h"
 #include "apps/common/run_directory.h"
-#include "libattn/io/json.h"
+#include "libattn/io/text.h"
+#include "pathology/chain/outputs.h"
 #include "pathology/mil/mil_run.h"
 
 namespace attn::app {
@@ -79,14 +81,12 @@ void tell(const fs::path& out, const nlohmann::json& metrics, const Context& con
     print(metrics_table(metrics) + fmt::format("run directory: {}\n", out.string()));
 }
 
-// The metrics of a finished run on the same bags, or null.
+// The metrics of a finished run on the same bags with the same split, or null.
 nlohmann::json finished_metrics(const RunDirectory& run, const pathology::BagSet& set,
-                                const Context& context) {
+                                const pathology::TrainRunOptions& options, const Context& context) {
   if (!run.finished(context) || !fs::exists(run.model())) return {};
-  const auto before = io::read_json(run.run_json());
-  if (before.at("metrics").value("bags_digest", "") != set.digest) return {};
-  const auto model = pathology::load_mil_model(run.model());  // whole?
-  return before["metrics"];
+  if (!trained_on(pathology::load_mil_model(run.model()), set, split_for(set, options))) return {};
+  return read_run_json(run.path()).at("metrics");
 }
 
 void tell_attention(const TrainArgs& args, const Context& context) {
@@ -95,11 +95,24 @@ void tell_attention(const TrainArgs& args, const Context& context) {
                            read_entropies(args.out / "predictions.csv"));
 }
 
+pathology::TrainRunOptions options_of(const TrainArgs& args, const Context& context) {
+  pathology::TrainRunOptions options;
+  options.config = args.model.resolve(context, args.split_file || args.split.validation > 0);
+  options.split = args.split;
+  options.split_file = args.split_file.value_or(fs::path());
+  options.bootstrap = args.bootstrap;
+  options.checkpoint_seconds = args.checkpoint_seconds;
+  return options;
+}
+
 int run(const TrainArgs& args, const Context& context) {
+  const auto options = options_of(args, context);
+  if (context.common.attention_report)
+    pathology::require_writable(*context.common.attention_report, "--attention-report");
   const auto set = args.bags.load(context.hooks);
   const auto directory = RunDirectory::open(args.out, context);
   if (args.resume) {
-    const auto before = finished_metrics(directory, set, context);
+    const auto before = finished_metrics(directory, set, options, context);
     if (!before.is_null()) {
       log_info(fmt::format("{} is finished; --no-resume trains anew", args.out.string()));
       tell_attention(args, context);
@@ -110,23 +123,15 @@ int run(const TrainArgs& args, const Context& context) {
     std::error_code ignored;
     fs::remove(directory.checkpoint(), ignored);
   }
-  pathology::TrainRunOptions options;
-  options.config = args.model.resolve(context.common.seed);
-  options.split = args.split;
-  options.split.seed = options.config.optimisation.seed;
-  options.split_file = args.split_file.value_or(fs::path());
-  options.bootstrap = args.bootstrap;
-  options.checkpoint_seconds = args.checkpoint_seconds;
-
   directory.begin(context);
-  const auto result = pathology::train_run(set, options, args.out, context.hooks);
+  log_info(io::size_text(training_bytes(set, options.config)) + " of memory at most");
+  const TimedHooks timed(context.hooks, "epochs");
+  const auto result = pathology::train_run(set, options, args.out, timed.hooks());
   context.progress.finish();
   training_report(result, set, context).write(directory.report());
+  directory.end(context, result.metrics);
   tell_attention(args, context);
-  auto metrics = result.metrics;
-  metrics["bags_digest"] = set.digest;
-  directory.end(context, metrics);
-  tell(args.out, metrics, context);
+  tell(args.out, result.metrics, context);
   return kDone;
 }
 

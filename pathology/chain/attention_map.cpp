@@ -14,6 +14,7 @@ BagSet single_bag(const Features& features) {
   bag.patient = features.slide_id;
   bag.instances = features.size();
   bag.coords = features.coords;
+  bag.unreadable = features.unreadable_share();
   bag.features = at::tensor(features.values, at::kFloat).view({features.size(), features.dim});
   BagSet set;
   set.dim = features.dim;
@@ -41,6 +42,15 @@ SlideAttention slide_attention(const MilModelFile& model, const Features& featur
   out.tiles.footprint = features.footprint;
   const double* first = weights.const_data_ptr<double>();
   out.tiles.score.assign(first, first + weights.numel());
+  out.unreadable = features.unreadable_share();
+  // As CLAM: where tiles overlap by intention, ranks are among a grid of those that do not.
+  using Pointer = nlohmann::json::json_pointer;
+  const bool overlap = features.config.is_object() &&
+                       features.config.value(Pointer("/tiles/geometry/step"), features.footprint) <
+                           features.footprint;
+  if (overlap)
+    for (const int64_t i : apart(out.tiles))
+      out.reference.push_back(out.tiles.score[static_cast<size_t>(i)]);
   return out;
 }
 
@@ -50,12 +60,14 @@ AttentionFiles attention_files(const fs::path& overlay) {
           fs::path(base.string() + ".geojson")};
 }
 
-void write_attention(Slide& slide, const TileScores& tiles, const HeatmapOptions& heatmap,
+void write_attention(Slide& slide, const SlideAttention& attention, const HeatmapOptions& heatmap,
                      const TopTilesOptions& top, const AttentionFiles& files,
                      const attn::Hooks& hooks) {
-  write_attention_geojson(files.geojson, tiles, {.color_map = heatmap.color_map});
+  const TileScores& tiles = attention.tiles;
+  write_attention_geojson(files.geojson, tiles, {.color_map = heatmap.color_map},
+                          attention.reference);
   write_png(files.top_tiles, draw_top_tiles(slide, tiles, top, hooks));
-  write_png(files.overlay, draw_heatmap(slide, tiles, heatmap, hooks));
+  write_png(files.overlay, draw_heatmap(slide, tiles, heatmap, hooks, attention.reference));
 }
 
 }  // namespace pathology

@@ -18,6 +18,9 @@ namespace pathology {
 struct SlideAttention {
   BagPrediction prediction;
   TileScores tiles;  ///< score = attention weight
+  std::vector<double>
+      reference;          ///< scores to rank among: of tiles that do not overlap; empty: all
+  double unreadable = 0;  ///< share of the slide's tiles that could not be decoded
 };
 
 /// Attention and prediction for features with coordinates. Throws attn::Error when they do not fit
@@ -36,7 +39,7 @@ struct AttentionFiles {
 AttentionFiles attention_files(const std::filesystem::path& overlay);
 
 /// Draws and writes the three, the overlay last: where it is, all are. Throws attn::Error.
-void write_attention(Slide& slide, const TileScores& tiles, const HeatmapOptions& heatmap,
+void write_attention(Slide& slide, const SlideAttention& attention, const HeatmapOptions& heatmap,
                      const TopTilesOptions& top, const AttentionFiles& files,
                      const attn::Hooks& hooks);
 

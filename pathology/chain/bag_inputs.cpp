@@ -23,7 +23,8 @@ std::vector<BagInput> list_bags(const fs::path& path) {
 }
 
 BagSet read_one_bag(const BagInput& input, const attn::Hooks& hooks) {
-  if (input.path.extension() == ".csv") return read_bag_csv(input.path, hooks);
+  if (input.path.extension() == ".csv")
+    return read_bag_csv(input.path, {.columns = {}, .labelled = false}, hooks);
   FeatureFile file = read_feature_file(input.path);
   if (file.bag.instances == 0) throw attn::Error(input.path.string() + " holds no tiles");
   BagSet set;

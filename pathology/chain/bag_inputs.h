@@ -22,7 +22,8 @@ struct BagInput {
 };
 /// The bag files that `path` names, sorted by name.
 std::vector<BagInput> list_bags(const std::filesystem::path& path);
-/// Reads one. Throws attn::Error when it is damaged or holds no instances.
+/// Reads one; labels are neither needed nor read. Throws attn::Error when it is damaged or holds no
+/// instances.
 BagSet read_one_bag(const BagInput& input, const attn::Hooks& hooks);
 
 }  // namespace pathology

@@ -76,6 +76,7 @@ json describe_h5(const fs::path& path) {
             {"mpp", tiles.mpp},
             {"level", tiles.geometry.level},
             {"size", tiles.geometry.size},
+            {"unreadable", tiles.unreadable},
             {"made_with", tiles.config}};
   }
   json contents = json::object();
@@ -93,7 +94,7 @@ json describe_table(const fs::path& path, const attn::Hooks& hooks) {
   const auto table = attn::io::Table::read(path);
   json out{{"kind", "table"}, {"rows", table.rows()}, {"columns", table.columns()}};
   if (table.has("bag") && table.has("label")) {
-    const BagSet set = read_bag_csv(path, hooks);
+    const BagSet set = read_bag_csv(path, {}, hooks);
     std::vector<std::string> labels;
     std::vector<int64_t> sizes;
     for (const Bag& bag : set.bags) {

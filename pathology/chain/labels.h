@@ -9,8 +9,10 @@
 
 namespace pathology {
 
-/// The labels in `csv`, or where that is empty those of the manifest the slides came from. Throws
-/// attn::Error when there are none, or when the table has no label for any of the slides.
+/// The labels in `csv`, or where that is empty those of the manifest the slides came from; patients
+/// that the table does not tell are the manifest's. Throws attn::Error when the table has no label
+/// for any of the slides or another patient than the manifest; attn::UsageError when there is
+/// neither table nor column.
 LabelTable labels_of(const std::vector<SlideItem>& slides, const std::filesystem::path& csv,
                      const LabelOptions& options);
 

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "attn/error.h"
+#include "libattn/io/atomic_file.h"
 #include "libattn/io/json.h"
 #include "pathology/slide/find_slides.h"
 
@@ -31,11 +32,31 @@ SlidePipeline pipeline_from(const nlohmann::json& preprocessing, const std::stri
 
 Features slide_features(const Slide& slide, const SlidePipeline& pipeline, int threads,
                         const attn::Hooks& hooks) {
-  Tiles tiles = tile_slide(slide, pipeline.tissue, pipeline.tile, hooks, threads);
+  Tiles tiles =
+      tile_slide(slide, pipeline.tissue, pipeline.tile, hooks, threads, pipeline.max_unreadable);
   if (tiles.coords.empty())
     throw attn::Error(slide.path().string() + ": no tiles: " + tiles.reason);
   if (tiles.config.is_null()) tiles.config = tiles_config(slide, pipeline.tissue, pipeline.tile);
-  return extract_features(slide, tiles, *pipeline.encoder, threads, hooks);
+  return extract_features(slide, tiles, *pipeline.encoder, threads, hooks, pipeline.max_unreadable);
+}
+
+nlohmann::json features_config_of(const Slide& slide, const SlidePipeline& pipeline) {
+  Tiles tiles;
+  tiles.config = tiles_config(slide, pipeline.tissue, pipeline.tile);
+  return features_config(tiles, *pipeline.encoder);
+}
+
+Features kept_features(const Slide& slide, const SlidePipeline& pipeline, const FeatureStore& store,
+                       int threads, const attn::Hooks& hooks) {
+  if (store.folder.empty()) return slide_features(slide, pipeline, threads, hooks);
+  const fs::path kept = store.folder / (slide.id() + ".h5");
+  if (!store.overwrite &&
+      features_current(kept, features_config_of(slide, pipeline), pipeline.max_unreadable))
+    return read_features(kept);
+  Features features = slide_features(slide, pipeline, threads, hooks);
+  attn::io::make_directories(store.folder);
+  write_features(kept, features);
+  return features;
 }
 
 std::vector<fs::path> find_tile_files(const fs::path& input) {
@@ -70,9 +91,20 @@ fs::path slide_in(const fs::path& folder, const Tiles& tiles) {
   throw attn::Error(folder.string() + ": no slide named " + tiles.slide_id + " in this folder");
 }
 
+/// Whether a slide is not the one that `config` was made from. A copy has another time.
+bool is_another(const Slide& slide, const nlohmann::json& config, bool copy,
+                const std::string& where) {
+  const auto differs = [&](const char* key, int64_t now) {
+    return get<int64_t>(config, std::string("slide.") + key, where) != now;
+  };
+  return differs("bytes", slide.file().bytes) || differs("width", slide.width()) ||
+         differs("height", slide.height()) || (!copy && differs("mtime_ns", slide.file().mtime_ns));
+}
+
 }  // namespace
 
-Slide open_slide_of(const fs::path& tile_file, const Tiles& tiles, const fs::path& slides) {
+Slide open_slide_of(const fs::path& tile_file, const Tiles& tiles, const fs::path& slides,
+                    std::optional<double> slide_mpp) {
   if (slides.empty() && tiles.slide_path.empty())
     throw attn::Error(tile_file.string() +
                       " does not say which slide it belongs to; give the folder by --slides");
@@ -80,15 +112,11 @@ Slide open_slide_of(const fs::path& tile_file, const Tiles& tiles, const fs::pat
   if (!fs::exists(path))
     throw attn::Error(tile_file.string() + ": its slide " + path.string() +
                       " is gone; give the folder where it is now by --slides");
-  // The resolution plays no part any more: the tiles carry their geometry.
-  Slide slide = Slide::open(path, {}, tiles.slide_id);
-  if (!tiles.config.is_null()) {
-    const auto bytes = get<int64_t>(tiles.config, "slide.bytes", tile_file.string());
-    const auto mtime = get<int64_t>(tiles.config, "slide.mtime_ns", tile_file.string());
-    if (bytes != slide.file().bytes || mtime != slide.file().mtime_ns)
-      throw attn::Error(path.string() + " has changed since " + tile_file.string() +
-                        " was made from it; run tile again");
-  }
+  Slide slide = Slide::open(path, {.instead = {}, .otherwise = slide_mpp}, tiles.slide_id);
+  if (!tiles.config.is_null() &&
+      is_another(slide, tiles.config, !slides.empty(), tile_file.string()))
+    throw attn::Error(path.string() + " has changed since " + tile_file.string() +
+                      " was made from it; run tile again");
   return slide;
 }
 

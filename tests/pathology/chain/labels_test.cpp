@@ -37,6 +37,22 @@ TEST(Labels, TwoRowsForOneSlideThatDisagreeAreRefused) {
               AllOf(HasSubstr("l.csv"), HasSubstr("'a.svs'")));
 }
 
+TEST(Labels, PatientsThatTheTableDoesNotTellAreTheManifests) {
+  std::vector<SlideItem> items = slides({"a", "b", "c"});
+  items[0].case_id = items[1].case_id = "p";
+  EXPECT_EQ(written("slide_id,label\na.svs,x\nb,y\nc,y\n", items),
+            "slide_id,label,case_id\na,x,p\nb,y,p\nc,y,c\n");
+  EXPECT_EQ(written("slide_id,label,case_id\na,x,p\nb,y,\nc,y,q\n", items),
+            "slide_id,label,case_id\na,x,p\nb,y,p\nc,y,q\n");
+  EXPECT_THAT(
+      attn::test::sentence_of([&] { written("slide_id,label,case_id\na,x,p\nb,y,q\n", items); }),
+      AllOf(HasSubstr("l.csv"), HasSubstr("'b'"), HasSubstr("another patient")));
+}
+
+TEST(Labels, NoLabelsAtAllAreAWrongCall) {
+  EXPECT_THROW(labels_of(slides({"a"}), {}, {}), attn::UsageError);
+}
+
 TEST(Labels, ATableForOtherSlidesIsRefused) {
   EXPECT_THAT(attn::test::sentence_of([] { written("slide_id,label\na.1,x\n", slides({"a"})); }),
               AllOf(HasSubstr("'a.1'"), HasSubstr("'a'")));

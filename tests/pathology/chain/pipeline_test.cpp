@@ -39,6 +39,11 @@ TEST_F(PipelineTest, TilesFindTheirSlideUnlessItChanged) {
   std::filesystem::last_write_time(slide_, time + std::chrono::seconds(1));
   EXPECT_THAT(sentence_of([&] { open_slide_of(tile_file_, tiles, {}); }),
               AllOf(HasSubstr("s.tif"), HasSubstr("has changed")));
+  // In a folder that was named it may be a copy, which has another time, but not another picture.
+  EXPECT_EQ(open_slide_of(tile_file_, tiles, folder_ / "slides").id(), "s");
+  test::write_tiff(slide_, test::pyramid(test::draw_tissue(1536, 1024, {{{700, 500}, 300}}), 2));
+  EXPECT_THAT(sentence_of([&] { open_slide_of(tile_file_, tiles, folder_ / "slides"); }),
+              HasSubstr("has changed"));
   std::filesystem::remove(slide_);
   EXPECT_THAT(sentence_of([&] { open_slide_of(tile_file_, tiles, {}); }), HasSubstr("is gone"));
 }
@@ -59,6 +64,7 @@ TEST_F(PipelineTest, TilesOfOtherProgramsGiveBags) {
   const FeatureFile file = read_feature_file(path);
   EXPECT_EQ(file.bag.instances, std::ssize(tiles.coords));
   EXPECT_EQ(file.preprocessing.at("tiles").at("tile").at("size"), 256);
+  EXPECT_EQ(file.preprocessing.at("tiles").at("tile").at("mpp"), 0.5);  // the slide's
   EXPECT_FALSE(file.preprocessing.at("tiles").contains("coords_digest"));
   EXPECT_EQ(describe(path, {}).at("slide"), "s");
   EXPECT_EQ(single_bag(read_features(path)).preprocessing, file.preprocessing);

@@ -1,0 +1,218 @@
+#include "apps/attn-mil/chain.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "apps/attn-mil/localise.h"
+#include "apps/attn-mil/reports.h"
+#include "apps/attn-mil/stages.h"
+#include "apps/attn-mil/timed_hooks.h"
+#include "apps/common/console.h"
+#include "apps/common/run_directory.h"
+#include "attn/error.h"
+#include "libattn/io/json.h"
+#include "libattn/io/text.h"
+#include "pathology/chain/labels.h"
+#include "pathology/chain/slides_of_run.h"
+
+namespace attn::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Notes the failures of a stage. A slide that another process has in work is neither failed nor
+// there: a model without it would be another model.
+void note_failures(Chain& chain, const BatchResult& result) {
+  chain.failures.insert(chain.failures.end(), result.failures.begin(), result.failures.end());
+  if (result.busy > 0)
+    throw Error(
+        fmt::format("{} of {} slides are in work by another process; call again when it has ended",
+                    result.busy, result.total));
+}
+
+// The slides that have tiles, as inputs of the next stage.
+std::vector<pathology::SlideItem> cut_tiles(Chain& chain,
+                                            const std::vector<pathology::SlideItem>& slides,
+                                            std::vector<pathology::FeatureInput>& inputs) {
+  const auto& args = chain.args;
+  const fs::path folder = args.out / "tiles";
+  log_info("tiles");
+  const auto result = tile_stage(
+      args.slides, slides, {args.tissue.options(), args.tile.options(), args.slides.max_unreadable},
+      folder, chain.context);
+  note_failures(chain, result);
+  std::vector<pathology::SlideItem> tiled;
+  for (size_t i = 0; i < slides.size(); ++i) {
+    if (!result.good[i]) continue;
+    const fs::path file = pathology::tile_files(folder, slides[i].id).tiles;
+    const auto cut = pathology::read_tiles(file);
+    if (cut.coords.empty()) {
+      chain.failures.push_back({slides[i].id, "no tiles: " + cut.reason});
+      continue;
+    }
+    inputs.push_back({file, slides[i].path});
+    tiled.push_back(slides[i]);
+  }
+  if (tiled.empty())
+    throw Error(fmt::format("none of the {} slides could be cut into tiles; see {}", slides.size(),
+                            chain.failures_csv().string()));
+  return tiled;
+}
+
+// Slides to features; keeps in chain.slides those that came through.
+void make_features(Chain& chain, const std::vector<pathology::SlideItem>& slides) {
+  std::vector<pathology::FeatureInput> inputs;
+  const auto tiled = cut_tiles(chain, slides, inputs);
+  log_info("features");
+  const auto encoder = pathology::make_encoder(chain.args.encoder);
+  const pathology::FeatureJob job{*encoder, {}, {}, chain.args.slides.max_unreadable};
+  const auto features = features_stage(inputs, job, chain.args.out / "features", chain.context);
+  note_failures(chain, features);
+  for (size_t i = 0; i < tiled.size(); ++i)
+    if (features.good[i]) chain.slides.push_back(tiled[i]);
+  if (chain.slides.empty())
+    throw Error(fmt::format("none of the {} slides has features; see {}", slides.size(),
+                            chain.failures_csv().string()));
+}
+
+std::vector<CvEntry> cross_validate_all(const Chain& chain) {
+  std::vector<double> weights{chain.config.aem.weight};
+  if (chain.args.compare_aem) weights.push_back(0);
+  std::vector<CvEntry> entries;
+  for (const double weight : weights) {
+    auto options = chain.args.cv;
+    options.config = chain.config;
+    options.config.aem.weight = weight;
+    options.threads = chain.context.common.threads;
+    log_info(fmt::format("cross-validation with AEM weight {}; {} of memory at most", weight,
+                         io::size_text(cross_validation_bytes(chain.set, options))));
+    const fs::path folder = chain.args.out / "cv" / fmt::format("aem-{}", weight);
+    options.cache = folder / "folds";
+    if (chain.context.common.overwrite) fs::remove_all(options.cache);
+    const TimedHooks timed(chain.context.hooks, "folds");
+    entries.push_back({weight, pathology::cross_validate(chain.set, options, timed.hooks())});
+    pathology::write_cv_predictions(folder / "predictions.csv", chain.set, entries.back().result);
+    io::write_json(folder / "metrics.json",
+                   pathology::to_json(entries.back().result, chain.set, options));
+  }
+  return entries;
+}
+
+pathology::TrainRunResult train_final(const Chain& chain) {
+  log_info("final model");
+  pathology::TrainRunOptions options;
+  options.config = chain.config;
+  options.split = chain.args.split;
+  options.split.validation = chain.args.cv.validation;
+  options.split.stratified = chain.args.cv.stratified;
+  const auto directory = RunDirectory::open(chain.args.out / "model", chain.context);
+  directory.begin(chain.context);
+  const TimedHooks timed(chain.context.hooks, "epochs");
+  auto result = pathology::train_run(chain.set, options, directory.path(), timed.hooks());
+  training_report(result, chain.set, chain.context).write(directory.report());
+  directory.end(chain.context, result.metrics);
+  return result;
+}
+
+std::vector<SlidePictures> draw_heatmaps(Chain& chain) {
+  const auto slides = pathology::slides_to_draw(chain.set, chain.slides, chain.args.heatmaps);
+  if (slides.empty()) return {};
+  log_info("heat maps");
+  const fs::path folder = chain.args.out / "heatmaps";
+  const auto model = pathology::load_trained_model(chain.args.out / "model");
+  pathology::HeatmapJob job{.model = model,
+                            .pipeline = model.pipeline(chain.args.slides.max_unreadable),
+                            .store = {chain.args.out / "features", false},
+                            .truth = chain.args.truth,
+                            .heatmap = {},
+                            .top = {}};
+  job.heatmap.max_side = 1200;
+  job.top.count = 10;
+  const auto outcome = heatmap_stage(
+      job, {.args = chain.args.slides, .slides = slides, .out = folder}, chain.context);
+  note_failures(chain, outcome.batch);
+  std::map<std::string, std::string> labels;
+  for (const auto& bag : chain.set.bags)
+    labels[bag.id] = chain.set.classes[static_cast<size_t>(bag.label)];
+  std::vector<SlidePictures> pictures;
+  for (size_t i = 0; i < slides.size(); ++i) {
+    if (!outcome.batch.good[i]) continue;
+    const auto& facts = facts_of(outcome, slides[i].id);
+    const auto files = pathology::attention_files(folder / (slides[i].id + ".png"));
+    pictures.push_back({slides[i].id, caption_of(facts, labels[slides[i].id]), files.overlay,
+                        files.top_tiles, facts.value("localisation", nlohmann::json())});
+  }
+  return pictures;
+}
+
+// What decides whether anything has to be done at all: the bags and outlines as they are now.
+nlohmann::json state_of(const Chain& chain) {
+  return {{"bags_digest", chain.set.digest},
+          {"slides", chain.slides.size()},
+          {"truth", pathology::truth_digest(chain.args.truth, chain.slides)}};
+}
+
+// The results of a finished run of the same call on the same bags, or null. A failure that came
+// after the features (a picture) is not among those of now, so that such a run goes on.
+nlohmann::json finished_results(const RunDirectory& directory, const Chain& chain) {
+  if (chain.context.common.overwrite || !directory.finished(chain.context) ||
+      !fs::exists(directory.report()))
+    return {};
+  const auto results = read_run_json(directory.path()).at("metrics");
+  if (results.value("state", nlohmann::json()) != state_of(chain) ||
+      results.value("failures", nlohmann::json()) != to_json(chain.failures))
+    return {};
+  pathology::load_mil_model(chain.args.out / "model" / "model.safetensors");  // whole?
+  return results;
+}
+
+nlohmann::json results_of(const Chain& chain, const std::vector<CvEntry>& cv,
+                          const pathology::TrainRunResult& trained,
+                          const std::vector<SlidePictures>& pictures, const fs::path& report) {
+  nlohmann::json results{{"state", state_of(chain)}, {"failures", to_json(chain.failures)},
+                         {"table", cv_rows(cv)},     {"report", report.string()},
+                         {"model", trained.metrics}, {"localisation", nlohmann::json::object()}};
+  for (const auto& entry : cv) {
+    auto options = chain.args.cv;
+    options.config = chain.config;
+    results["cv"].push_back(pathology::to_json(entry.result, chain.set, options));
+    results["cv"].back()["aem"] = entry.aem;
+  }
+  for (const auto& one : pictures)
+    if (!one.localisation.is_null()) results["localisation"][one.slide] = one.localisation;
+  return results;
+}
+
+}  // namespace
+
+nlohmann::json run_chain(Chain& chain, const std::vector<pathology::SlideItem>& slides) {
+  const fs::path& out = chain.args.out;
+  const Context& context = chain.context;
+  const auto labels =
+      pathology::labels_of(slides, chain.args.labels.value_or(fs::path()), chain.args.columns);
+  const auto directory = RunDirectory::open(out, context);
+  make_features(chain, slides);
+  pathology::write_labels(out / "labels.csv", labels, chain.slides);
+  chain.set = pathology::load_bags(out / "features", out / "labels.csv", {}, context.hooks);
+  auto results = finished_results(directory, chain);
+  if (!results.is_null()) {
+    log_info(fmt::format("{} is finished; --overwrite redoes it", out.string()));
+    return results;
+  }
+  directory.begin(context);
+  const auto cv = cross_validate_all(chain);
+  const auto trained = train_final(chain);
+  for (const auto& [slide, reason] :
+       pathology::write_all_predictions(out / "predictions.csv", trained, chain.set, chain.slides,
+                                        out / "features", context.hooks))
+    chain.failures.push_back({slide, reason});
+  const auto pictures = draw_heatmaps(chain);
+  chain_report(cv, trained, chain.set, pictures, chain.failures, context).write(directory.report());
+  results = results_of(chain, cv, trained, pictures, directory.report());
+  directory.end(context, results);
+  return results;
+}
+
+}  // namespace attn::app
