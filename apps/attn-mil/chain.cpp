@@ -13,6 +13,7 @@
 #include "apps/common/run_directory.h"
 #include "attn/error.h"
 #include "libattn/io/json.h"
+#include "libattn/io/run_json.h"
 #include "libattn/io/text.h"
 #include "pathology/chain/labels.h"
 #include "pathology/chain/slides_of_run.h"
@@ -160,7 +161,7 @@ nlohmann::json finished_results(const RunDirectory& directory, const Chain& chai
   if (chain.context.common.overwrite || !directory.finished(chain.context) ||
       !fs::exists(directory.report()))
     return {};
-  const auto results = read_run_json(directory.path()).at("metrics");
+  const auto results = io::read_run_json(directory.path()).at("metrics");
   if (results.value("state", nlohmann::json()) != state_of(chain) ||
       results.value("failures", nlohmann::json()) != to_json(chain.failures))
     return {};

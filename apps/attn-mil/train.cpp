@@ -8,6 +8,7 @@
 #include "apps/attn-mil/verbs.h"
 #include "apps/common/console.h"
 #include "apps/common/run_directory.h"
+#include "libattn/io/run_json.h"
 #include "libattn/io/text.h"
 #include "pathology/chain/outputs.h"
 #include "pathology/mil/mil_run.h"
@@ -86,7 +87,7 @@ nlohmann::json finished_metrics(const RunDirectory& run, const pathology::BagSet
                                 const pathology::TrainRunOptions& options, const Context& context) {
   if (!run.finished(context) || !fs::exists(run.model())) return {};
   if (!trained_on(pathology::load_mil_model(run.model()), set, split_for(set, options))) return {};
-  return read_run_json(run.path()).at("metrics");
+  return io::read_run_json(run.path()).at("metrics");
 }
 
 void tell_attention(const TrainArgs& args, const Context& context) {

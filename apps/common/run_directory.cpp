@@ -6,17 +6,17 @@
 #include <chrono>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "apps/common/file_lock.h"
 #include "attn/error.h"
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/json.h"
+#include "libattn/io/run_json.h"
 
 namespace attn::app {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr int64_t kFormatVersion = 1;
 
 // What two calls must share to be the same run: not how they talk, nor how many threads they use.
 nlohmann::json comparable(nlohmann::json configuration) {
@@ -42,6 +42,11 @@ std::string now() {
 }  // namespace
 
 struct RunDirectory::State {
+  State(fs::path folder, FileLock held, const Context& verb_context)
+      : path(std::move(folder)), lock(std::move(held)), context(verb_context) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
   fs::path path;
   FileLock lock;
   const Context& context;
@@ -64,7 +69,7 @@ struct RunDirectory::State {
 
   nlohmann::json describe(const char* status) const {
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    return {{"format_version", kFormatVersion},
+    return {{"format_version", io::kRunFormatVersion},
             {"status", status},
             {"command", context.command},
             {"verb", context.verb},
@@ -96,7 +101,7 @@ RunDirectory& RunDirectory::operator=(RunDirectory&&) noexcept = default;
 RunDirectory RunDirectory::open(const fs::path& path, const Context& context) {
   io::make_directories(path);
   auto lock = FileLock::lock(path / ".lock", path.string());
-  return RunDirectory(std::unique_ptr<State>(new State{path, std::move(lock), context}));
+  return RunDirectory(std::make_unique<State>(path, std::move(lock), context));
 }
 
 const fs::path& RunDirectory::path() const {
@@ -105,7 +110,7 @@ const fs::path& RunDirectory::path() const {
 
 bool RunDirectory::finished(const Context& context) const {
   if (!fs::exists(run_json())) return false;
-  const auto before = read_run_json(path());
+  const auto before = io::read_run_json(path());
   const std::string where = run_json().string();
   return io::get_or<std::string>(before, "status", where, "") == "finished" &&
          same_call(before, where, context);
@@ -113,7 +118,7 @@ bool RunDirectory::finished(const Context& context) const {
 
 void RunDirectory::begin(const Context& /*context*/) const {
   try {
-    if (fs::exists(run_json())) state_->go_on_from(read_run_json(path()));
+    if (fs::exists(run_json())) state_->go_on_from(io::read_run_json(path()));
   } catch (const NewerFormat&) {
     throw;
   } catch (const Error&) {
@@ -128,19 +133,6 @@ void RunDirectory::end(const Context& /*context*/, const nlohmann::json& results
   document["metrics"] = results;
   io::write_json(run_json(), document);
   state_->running = false;
-}
-
-nlohmann::json read_run_json(const fs::path& run) {
-  const fs::path file = run / "run.json";
-  auto document = io::read_json(file);
-  const auto version =
-      io::get_or<int64_t>(document, "format_version", file.string(), kFormatVersion);
-  if (version > kFormatVersion)
-    throw NewerFormat(
-        fmt::format("{} has format version {}, and this program reads up to {}; use a "
-                    "newer program, or another folder",
-                    file.string(), version, kFormatVersion));
-  return document;
 }
 
 }  // namespace attn::app

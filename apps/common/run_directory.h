@@ -30,7 +30,7 @@ class RunDirectory {
   std::filesystem::path report() const { return path() / "report.html"; }
 
   /// Whether an earlier call with the same configuration ended here ("status": "finished" in
-  /// run.json). Throws as read_run_json().
+  /// run.json). Throws as io::read_run_json().
   bool finished(const Context& context) const;
   /// Writes run.json with status "running": format_version, command, verb, configuration, seed,
   /// threads, device, versions, started, written (both UTC), seconds. Where an earlier call with
@@ -46,9 +46,5 @@ class RunDirectory {
   explicit RunDirectory(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
-
-/// run.json of the run directory `run`. Throws attn::Error when it is missing or damaged, and
-/// attn::NewerFormat when its format version is newer than this program's.
-nlohmann::json read_run_json(const std::filesystem::path& run);
 
 }  // namespace attn::app

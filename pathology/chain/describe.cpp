@@ -8,7 +8,7 @@
 
 #include "attn/error.h"
 #include "libattn/io/hdf5.h"
-#include "libattn/io/json.h"
+#include "libattn/io/run_json.h"
 #include "libattn/io/table.h"
 #include "libattn/train/model_file.h"
 #include "pathology/mil/bag_csv.h"
@@ -126,7 +126,7 @@ json describe_model(const fs::path& path) {
 
 json describe_folder(const fs::path& path) {
   if (fs::exists(path / "run.json")) {
-    json out = attn::io::read_json(path / "run.json");
+    json out = attn::io::read_run_json(path);
     out["kind"] = "run";
     return out;
   }

@@ -11,6 +11,7 @@
 #include "libattn/io/digest.h"
 #include "libattn/io/json.h"
 #include "libattn/io/nearest_name.h"
+#include "libattn/io/run_json.h"
 #include "libattn/train/checkpoint.h"
 
 namespace pathology {
@@ -215,8 +216,8 @@ void require_ended(const fs::path& run) {
   const fs::path record = run / "run.json";
   if (!fs::exists(record)) return;
   const auto status =
-      attn::io::get_or<std::string>(attn::io::read_json(record), "status", record.string(), "");
-  if (status == "running" || status == "interrupted")
+      attn::io::get_or<std::string>(attn::io::read_run_json(run), "status", record.string(), "");
+  if (!status.empty() && status != "finished")
     throw attn::Error(run.string() + ": its training has not ended (run.json says '" + status +
                       "'); train it again as before, and it goes on");
 }

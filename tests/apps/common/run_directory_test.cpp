@@ -9,6 +9,7 @@
 
 #include "attn/error.h"
 #include "libattn/io/json.h"
+#include "libattn/io/run_json.h"
 #include "tests/apps/common/verb_context.h"
 
 namespace attn::app {
@@ -24,7 +25,7 @@ class RunDirectoryTest : public VerbContextTest {
     table_.add({.name = "resume", .target = &resume_, .help = ""});
   }
   std::filesystem::path folder() const { return scratch_ / "run"; }
-  nlohmann::json run_json() const { return read_run_json(folder()); }
+  nlohmann::json run_json() const { return io::read_run_json(folder()); }
 
   // A call that begins and is ended by an exception.
   void stopped_call() {
