@@ -108,11 +108,14 @@ int run(const RunArgs& args, const Context& context) {
   chain.config = args.model.resolve(context, args.cv.validation > 0);
   check(args, chain.config, context);
   const auto slides = args.slides.find();
-  if (context.common.dry_run)
-    return tile_stage(args.slides, slides,
-                      {args.tissue.options(), args.tile.options(), args.slides.max_unreadable},
-                      args.out / "tiles", context)
-        .exit_code();
+  if (context.common.dry_run) {
+    const auto plan =
+        tile_stage(args.slides, slides,
+                   {args.tissue.options(), args.tile.options(), args.slides.max_unreadable},
+                   args.out / "tiles", context);
+    if (context.common.json) print_json(to_json(plan));
+    return plan.exit_code();
+  }
   nlohmann::json results;
   try {
     results = run_chain(chain, slides);

@@ -122,6 +122,7 @@ BatchResult dry_run(const Batch& batch, const Context& context) {
   for (size_t i = 0; i < batch.items.size(); ++i) {
     if (!context.common.shard.takes(static_cast<int64_t>(i))) continue;
     const auto tell = [&](const char* what, const std::string& why) {
+      result.plan.push_back({batch.items[i].id, what, why});
       text += fmt::format("{}\t{}\t{}\n", what, batch.items[i].id, why);
     };
     ++result.total;
@@ -261,11 +262,15 @@ nlohmann::json to_json(const std::vector<BatchResult::Failure>& failures) {
 }
 
 nlohmann::json to_json(const BatchResult& result) {
-  return {{"total", result.total},
-          {"done", result.done},
-          {"skipped", result.skipped},
-          {"busy", result.busy},
-          {"failed", to_json(result.failures)}};
+  nlohmann::json document{{"total", result.total},
+                          {"done", result.done},
+                          {"skipped", result.skipped},
+                          {"busy", result.busy},
+                          {"failed", to_json(result.failures)}};
+  for (const auto& one : result.plan)
+    document["plan"].push_back(
+        {{"item", one.item}, {"action", one.action}, {"reason", one.reason}});
+  return document;
 }
 
 }  // namespace attn::app

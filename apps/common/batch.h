@@ -42,6 +42,11 @@ struct BatchResult {
     std::string item, reason;
   };
   std::vector<Failure> failures;
+  /// Of a dry run: "run", "skip" or "fail" for each item, and why.
+  struct Plan {
+    std::string item, action, reason;
+  };
+  std::vector<Plan> plan;
   std::vector<bool> good;  ///< per item of Batch::items: its output is there and current
 
   int exit_code() const { return failures.empty() && busy == 0 ? kDone : kFailed; }
@@ -68,7 +73,8 @@ void set_aside(const std::filesystem::path& output);
 void write_failures(const std::filesystem::path& path,
                     const std::vector<BatchResult::Failure>& failures);
 
-/// {"done":, "skipped":, "busy":, "failed": [{"item":, "reason":}], "total":} for --json.
+/// {"done":, "skipped":, "busy":, "failed": [{"item":, "reason":}], "total":} for --json; of a dry
+/// run also "plan": [{"item":, "action":, "reason":}].
 nlohmann::json to_json(const BatchResult& result);
 nlohmann::json to_json(const std::vector<BatchResult::Failure>& failures);
 

@@ -56,7 +56,7 @@ has "$W/chain/predictions.csv" '^sim-0001,.*,0\.[0-9]+$'
 has "$W/chain/report.html" '% unreadable'
 
 # tiles.csv is of the folder, not of the call.
-ok "$MIL" tile "$W/slides/sim-0003.tif" --out "$W/one" "${TILES[@]}"
+ok "$MIL" tile "$DATA/slides/sim-0003.tif" --out "$W/one" "${TILES[@]}"
 ok "$MIL" tile "$DATA/slides/sim-0004.tif" --out "$W/one" "${TILES[@]}"
 [ "$(grep -c '^sim-' "$W/one/tiles.csv")" = 2 ] || complain "tiles.csv has lost a slide of an earlier call"
 
@@ -134,6 +134,10 @@ ok "$MIL" train --bags "$W/columns.csv" "${columns[@]}" "${TRAIN[@]}" --validati
 ok "$MIL" predict --run "$W/csv" "$W/unlabelled.csv" --out "$W/u.csv"
 [ "$(grep -c '^[abcd],' "$W/u.csv")" = 4 ] || complain "unlabelled bags are to be predicted"
 refused 1 "'pdi'.*pid" "$MIL" cv --bags "$W/columns.csv" --id-column slide --label-column grade --patient-column pdi --folds 2
+
+# A dry run tells each item, to programs, too.
+ok "$MIL" tile "$DATA/slides" --out "$W/one" "${TILES[@]}" --dry-run --json
+json '[p["action"] for p in d["plan"]] == ["run"] * 2 + ["skip"] * 2 + ["run"] * 6 and d["plan"][0]["item"] == "sim-0001"'
 
 # Options without effect.
 refused 2 'mean has no attention' "${train[@]}" --labels "$DATA/labels.csv" --out "$W/n" --model mean --aem 0.5
