@@ -193,7 +193,6 @@ HWY_NOINLINE void forward_block(const AttentionInput<T>& in, const AttentionOutp
                                 const QueryBlock& block, int key_block) {
   constexpr int kN = kLanes<T>;
   constexpr int kQ = kQueries<T>;
-  const Tag<T> d;
   ForwardState<T> state;
   state.panel = static_cast<int64_t>(key_block) * kN;
   state.ldo = (in.dv + kN - 1) / kN * kN;
