@@ -161,7 +161,7 @@ nlohmann::json finished_results(const RunDirectory& directory, const Chain& chai
   if (chain.context.common.overwrite || !directory.finished(chain.context) ||
       !fs::exists(directory.report()))
     return {};
-  const auto results = io::read_run_json(directory.path()).at("metrics");
+  auto results = io::read_run_json(directory.path()).at("metrics");
   if (results.value("state", nlohmann::json()) != state_of(chain) ||
       results.value("failures", nlohmann::json()) != to_json(chain.failures))
     return {};

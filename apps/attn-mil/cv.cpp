@@ -30,26 +30,7 @@ void declare(CvArgs& args, OptionTable& table) {
        .help = "keep finished folds, predictions.csv and run.json here; a killed call goes on",
        .unit = "DIR"});
   table.group("Folds (by patient)");
-  table.add({.name = "folds",
-             .target = &args.cv.folds,
-             .help = "parts; each is tested by a model of the others",
-             .unit = "N",
-             .min = 2});
-  table.add({.name = "repeats",
-             .target = &args.cv.repeats,
-             .help = "times over, each cut anew",
-             .unit = "N",
-             .min = 1});
-  table.add({.name = "stratified",
-             .target = &args.cv.stratified,
-             .help = "the same mix of classes in every fold"});
-  table.add(
-      {.name = "validation",
-       .target = &args.cv.validation,
-       .help = "share of a fold's training patients to choose the epoch by; 0: the last epoch",
-       .unit = "0..1",
-       .min = 0,
-       .max = 0.9});
+  declare_folds(args.cv, table);
   declare_model(args.model, table);
 }
 

@@ -128,6 +128,29 @@ void declare_training(ModelArgs& args, OptionTable& table) {
 
 }  // namespace
 
+void declare_folds(pathology::CrossValidationOptions& cv, OptionTable& table) {
+  table.add({.name = "folds",
+             .target = &cv.folds,
+             .help = "parts; each is tested by a model of the others",
+             .unit = "N",
+             .min = 2});
+  table.add({.name = "repeats",
+             .target = &cv.repeats,
+             .help = "times over, each cut anew",
+             .unit = "N",
+             .min = 1});
+  table.add({.name = "stratified",
+             .target = &cv.stratified,
+             .help = "the same mix of classes in every fold"});
+  table.add(
+      {.name = "validation",
+       .target = &cv.validation,
+       .help = "share of a fold's training patients to choose the epoch by; 0: the last epoch",
+       .unit = "0..1",
+       .min = 0,
+       .max = 0.9});
+}
+
 void declare_model(ModelArgs& args, OptionTable& table) {
   table.group("Model");
   table.add({.name = "model",

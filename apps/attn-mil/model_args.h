@@ -8,6 +8,7 @@
 
 #include "apps/common/app.h"
 #include "pathology/mil/bag.h"
+#include "pathology/mil/cross_validation.h"
 #include "pathology/mil/mil_train.h"
 
 namespace attn::app {
@@ -24,6 +25,9 @@ void declare_bags(BagArgs& args, OptionTable& table);
 /// --id-column, --label-column and --patient-column of `table_name` ("--labels").
 void declare_columns(pathology::LabelOptions& columns, const std::string& table_name,
                      OptionTable& table);
+
+/// How cross-validation cuts the patients.
+void declare_folds(pathology::CrossValidationOptions& cv, OptionTable& table);
 
 /// What model, and how it is trained.
 struct ModelArgs {

@@ -21,25 +21,7 @@ void declare_validation(RunArgs& args, OptionTable& table) {
   table.add({.name = "compare-aem",
              .target = &args.compare_aem,
              .help = "cross-validate with --aem and with 0"});
-  table.add({.name = "folds",
-             .target = &args.cv.folds,
-             .help = "parts; each is tested by a model of the others",
-             .unit = "N",
-             .min = 2});
-  table.add({.name = "repeats",
-             .target = &args.cv.repeats,
-             .help = "times over, each cut anew",
-             .unit = "N",
-             .min = 1});
-  table.add({.name = "stratified",
-             .target = &args.cv.stratified,
-             .help = "the same mix of classes in every part"});
-  table.add({.name = "validation",
-             .target = &args.cv.validation,
-             .help = "share of training patients to choose the epoch by; 0: the last epoch",
-             .unit = "0..1",
-             .min = 0,
-             .max = 0.9});
+  declare_folds(args.cv, table);
   table.add({.name = "test",
              .target = &args.split.test,
              .help = "share of patients the final model is tested on",

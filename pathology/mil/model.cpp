@@ -25,7 +25,7 @@ constexpr std::array<std::pair<Pooling, const char*>, 4> kNames{
 
 /// U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch's default for a linear layer's weight and bias. Drawn
 /// in fp64, so that models of both types start alike.
-at::Tensor uniform(attn::train::Random& random, std::vector<int64_t> shape, int64_t fan_in,
+at::Tensor uniform(attn::train::Random& random, const std::vector<int64_t>& shape, int64_t fan_in,
                    at::ScalarType type) {
   const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
   const at::Tensor t = at::empty(shape, at::kDouble);

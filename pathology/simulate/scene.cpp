@@ -142,6 +142,15 @@ Shape blob(Rng& rng, double x, double y, double radius, double roughness, double
   return shape;
 }
 
+std::vector<double> grid_lines(double first, double end, double step) {
+  std::vector<double> lines;
+  while (first < end) {
+    lines.push_back(first);
+    first += step;
+  }
+  return lines;
+}
+
 bool inside(const Shape& shape, double x, double y) {
   if (!shape.box.contains(cv::Point(static_cast<int>(x), static_cast<int>(y)))) return false;
   return contains(Region{shape.ring, {}}, {x, y});

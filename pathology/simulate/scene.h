@@ -111,6 +111,8 @@ void add_cells(Scene& scene, int label, Rng& rng);
 /// stretched by `aspect`.
 Shape blob(Rng& rng, double x, double y, double radius, double roughness, double aspect = 1,
            double angle = 0);
+/// Where a grid's lines lie: `first`, first + step, ... below `end`.
+std::vector<double> grid_lines(double first, double end, double step);
 /// True when the pixel lies inside.
 bool inside(const Shape& shape, double x, double y);
 

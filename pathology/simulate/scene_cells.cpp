@@ -186,8 +186,9 @@ void add_stroma_cells(Scene& scene, Rng& rng) {
   const cv::Mat1f inflamed =
       fractal_noise(rng, scene.edge.rows, scene.edge.cols, 300 * um / kCell, 3);
   const double inflammation = rng.uniform(0.05, 0.28);  // of the slide
-  for (double gy = 0; gy < scene.height - 1; gy += pitch) {
-    for (double gx = 0; gx < scene.width - 1; gx += pitch) {
+  const auto columns = grid_lines(0, scene.width - 1, pitch);
+  for (const double gy : grid_lines(0, scene.height - 1, pitch)) {
+    for (const double gx : columns) {
       Rng here = Rng::keyed({rng.next()});
       const double x = std::min(gx + here.uniform(0, pitch), scene.width - 1.0);
       const double y = std::min(gy + here.uniform(0, pitch), scene.height - 1.0);

@@ -181,8 +181,9 @@ void add_tubes(Scene& scene, Rng& rng) {
     return std::any_of(scene.foci.begin(), scene.foci.end(), meets) ||
            std::any_of(scene.aggregates.begin(), scene.aggregates.end(), meets);
   };
-  for (double gy = pitch / 2; gy < scene.height; gy += pitch) {
-    for (double gx = pitch / 2; gx < scene.width; gx += pitch) {
+  const auto columns = grid_lines(pitch / 2, scene.width, pitch);
+  for (const double gy : grid_lines(pitch / 2, scene.height, pitch)) {
+    for (const double gx : columns) {
       const double x = gx + rng.uniform(-0.22, 0.22) * pitch;
       const double y = gy + rng.uniform(-0.22, 0.22) * pitch;
       const bool gland = sample(mucosa, x, y) > wanted && rng.chance(0.85);

@@ -39,7 +39,7 @@ cv::Mat read_place(const Job& job, const cv::Rect& place, int from) {
     throw UnreadableRegion("the next finer level is too fine to stand in");
   const int64_t x0 = std::llround(static_cast<double>(place.x) * job.factor * l.downsample_x);
   const int64_t y0 = std::llround(static_cast<double>(place.y) * job.factor * l.downsample_y);
-  const cv::Mat rgb = job.slide.read(from, x0, y0, static_cast<int>(w), static_cast<int>(h));
+  cv::Mat rgb = job.slide.read(from, x0, y0, static_cast<int>(w), static_cast<int>(h));
   if (rgb.size() == place.size()) return rgb;
   cv::Mat reduced;
   cv::resize(rgb, reduced, place.size(), 0, 0, cv::INTER_AREA);

@@ -20,7 +20,7 @@ struct Shape {
 };
 
 GatedAttentionWeights random_weights(const Shape& s) {
-  const auto t = [](std::vector<int64_t> shape) {
+  const auto t = [](const std::vector<int64_t>& shape) {
     return at::randn(shape, at::kDouble).requires_grad_();
   };
   GatedAttentionWeights w;

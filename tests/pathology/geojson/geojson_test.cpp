@@ -29,7 +29,7 @@ class GeoJson : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   fs::path file(const std::string& text) const {
-    const fs::path path = folder_ / "in.geojson";
+    fs::path path = folder_ / "in.geojson";
     attn::io::write_file(path, text);
     return path;
   }
