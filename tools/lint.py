@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """House rules and clang-tidy over the C++ of this tree; `./dev lint` calls it.
 
-    tools/lint.py [--changed] [--rules-only] [--jobs N] [FILE...]
+    tools/lint.py [--changed] [--rules-only] [--jobs N] [--minutes N] [FILE...]
 
 --changed limits clang-tidy to the files changed since LINT_BASE (default: the newest commit that is at least a day
-older than HEAD, or HEAD's parent where the tree is younger), those that git does not know yet among them, and to the
+older than HEAD, or the first where the tree is younger), those that git does not know yet among them, and to the
 sources that include them; a changed CMakeLists.txt stands for its folder, and a changed .clang-tidy, top CMakeLists.txt,
-cmake/ or lint.py for everything, as does a clone that has no such commit. A file that passed with the same content,
-headers, flags and checks is not checked again: its key is kept in LIBATTN_CACHE/lint.
+cmake/ or lint.py for everything, as does a shallow clone that does not reach so far back. A file that passed with the same content,
+headers, flags and checks is not checked again by the same clang-tidy: its key is kept in LIBATTN_CACHE/lint.
+--minutes begins no file after so long, the latest committed first, and tells how many were left out: a file that
+includes LibTorch takes a minute of processor time, for clang-tidy matches every check against every header.
 """
 import argparse
 import concurrent.futures
+import functools
 import hashlib
 import json
 import os
@@ -19,6 +22,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CACHE = pathlib.Path(os.environ.get("LIBATTN_CACHE") or
@@ -41,9 +45,16 @@ RULES = [
 IGNORE = re.compile(r"lint-allow")
 
 
+@functools.cache
+def git_environment():
+    """The environment without GIT_DIR and its like: git is asked about ROOT, also in a hook of another repository."""
+    local = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True).stdout.split()
+    return {name: value for name, value in os.environ.items() if name not in local}
+
+
 def git(*args):
     """What git prints, or None where it fails."""
-    run = subprocess.run(["git", *args], cwd=ROOT, capture_output=True, text=True)
+    run = subprocess.run(["git", *args], cwd=ROOT, env=git_environment(), capture_output=True, text=True)
     return run.stdout if run.returncode == 0 else None
 
 
@@ -102,8 +113,14 @@ def base_commit():
     head = git("log", "-1", "--format=%ct")
     if head is None:
         return None
-    day_old = git("rev-list", "-1", f"--before={int(head) - 86400}", "HEAD") or ""
-    return day_old.strip() or (git("rev-parse", "--verify", "--quiet", "HEAD~1") or "").strip() or None
+    day_old = (git("rev-list", "-1", f"--before={int(head) - 86400}", "HEAD") or "").strip()
+    if day_old:
+        return day_old
+    if (git("rev-parse", "--is-shallow-repository") or "").strip() != "false":
+        return None
+    commits = (git("rev-list", "HEAD") or "").split()
+    first = (git("rev-list", "--max-parents=0", "HEAD") or "").split()
+    return first[-1] if len(commits) > 1 and first else None
 
 
 def changed_files():
@@ -151,17 +168,26 @@ def compile_database():
     return folder, {ours[file]: words for file, words in files.items() if file in ours}
 
 
-def tidy(folder, name, words):
-    """What clang-tidy finds in a file; nothing where it passes."""
+def stamps():
+    """Where the keys of passed files are kept, apart for each version of clang-tidy."""
+    said = subprocess.run(["clang-tidy", "--version"], capture_output=True, text=True).stdout
+    version = re.search(r"version (\S+)", said)
+    if version is None:
+        sys.exit("error: clang-tidy does not run: install it (./dev build does)")
+    return CACHE / version[1]
+
+
+def tidy(folder, kept, name, words):
+    """What clang-tidy finds in a file; nothing where it passes. `kept`: the folder of stamps()."""
     key = hashlib.sha256(((ROOT / ".clang-tidy").read_text() + " ".join(words).replace(str(ROOT), "")).encode())
     for include in sorted(project_includes(name)):
         key.update((ROOT / include).read_bytes())
-    stamp = CACHE / key.hexdigest()
+    stamp = kept / key.hexdigest()
     if stamp.exists():
         return ""
     run = subprocess.run(["clang-tidy", "--quiet", "-p", str(folder), str(ROOT / name)], capture_output=True, text=True)
     if run.returncode == 0:
-        CACHE.mkdir(parents=True, exist_ok=True)
+        kept.mkdir(parents=True, exist_ok=True)
         stamp.touch()
         return ""
     # On stderr it counts the warnings of the system's headers; findings, and why it could not go on, stay.
@@ -183,11 +209,23 @@ def wanted(commands, args):
     return names if changed is None else [n for n in names if changed & set(project_includes(n))]
 
 
+def latest_first(names):
+    """The files by when they were last committed, what is not committed at all before all others."""
+    when, stamp = {}, 0
+    for line in (git("log", "--format=@%ct", "--name-only") or "").splitlines():
+        if line.startswith("@"):
+            stamp = int(line[1:])
+        elif line:
+            when.setdefault(line, stamp)
+    return sorted(names, key=lambda name: -when.get(name, float("inf")))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--changed", action="store_true")
     parser.add_argument("--rules-only", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("files", nargs="*")
     args = parser.parse_args()
 
@@ -199,13 +237,26 @@ def main():
 
     folder, commands = compile_database()
     names = wanted(commands, args)
-    failed = 0
+    kept = stamps()
+    if args.minutes != float("inf"):
+        names = latest_first(names)
+    end = time.monotonic() + 60 * args.minutes
+
+    def in_time(name):
+        return tidy(folder, kept, name, commands[name]) if time.monotonic() < end else None
+
+    failed = left_out = 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for name, said in zip(names, pool.map(lambda n: tidy(folder, n, commands[n]), names)):
-            if said:
+        for said in pool.map(in_time, names):
+            if said is None:
+                left_out += 1
+            elif said:
                 failed += 1
                 print(said)
-    print(f"lint: {len(names)} files by clang-tidy, {failed} with findings; {len(bad)} breaches of the house rules")
+    print(f"lint: {len(names) - left_out} files by clang-tidy, {failed} with findings; "
+          f"{len(bad)} breaches of the house rules")
+    if left_out:
+        print(f"lint: {left_out} files left out after {args.minutes:g} minutes; ./dev lint checks them all")
     return 1 if bad or failed else 0
 
 

@@ -2,6 +2,8 @@
 # tools/lint.py with a fake of clang-tidy, in a clone whose path has a blank and the word build in it: what it checks, and
 # that it never passes having checked nothing.
 set -u -o pipefail
+# shellcheck disable=SC2046
+unset $(git rev-parse --local-env-vars) # a GIT_DIR of the caller's: what follows would commit to that repository
 root=$1
 W=$(mktemp -d "${TMPDIR:-/tmp}/attn-lint-test-XXXXXX")
 trap 'rm -rf "$W"' EXIT
@@ -34,6 +36,7 @@ END
 database a/a.cpp b/b.cpp build/generated.cpp
 cat >"$W/bin/clang-tidy" <<'FAKE'
 #!/usr/bin/env bash
+[ "$1" != --version ] || { echo "  LLVM version ${FAKE_VERSION:-14.0.6}"; exit 0; }
 file=${*: -1}
 echo "${file##*/}" >>"$W/checked"
 python3 - "$file" <<'END' || { echo 'the command is not as it should be'; exit 1; }
@@ -50,15 +53,18 @@ FAKE
 chmod +x "$W/bin/clang-tidy"
 export W GIT_CONFIG_GLOBAL=/dev/null
 unset LINT_BASE
-git init -q . && git config user.name t && git config user.email t@t
+git init -q .
+[ "$(git rev-parse --absolute-git-dir)" = "$PWD/.git" ] || { complain "git works on another repository"; exit 1; }
+git config user.name t && git config user.email t@t
 commit() { git add -A && git commit -q --allow-empty -m "$1"; }
 
 # lint CODE "FILES CHECKED" OPTION...
+keep_cache=false
 lint() {
   local want=$1 files=$2 code=0 checked
   shift 2
   : >"$W/checked"
-  rm -rf "$W/cache"
+  $keep_cache || rm -rf "$W/cache"
   PATH="$W/bin:$PATH" LIBATTN_CACHE="$W/cache" python3 tools/lint.py "$@" >"$W/said" 2>&1 || code=$?
   [ "$code" = "$want" ] || complain "exit $code instead of $want: lint $*"
   checked=$(sort "$W/checked" | xargs)
@@ -70,6 +76,20 @@ lint 0 'a.cpp b.cpp'
 lint 0 'a.cpp b.cpp' --changed # no commit to compare with: everything
 commit two
 lint 0 '' --changed
+# A tree younger than a day is compared with its first commit; a shallow clone with none, unless it holds one a day old.
+echo '// more' >>b/b.cpp
+commit three
+commit four
+lint 0 'b.cpp' --changed
+git rev-parse HEAD~1 >.git/shallow
+lint 0 'a.cpp b.cpp' --changed
+rm .git/shallow
+GIT_COMMITTER_DATE="@$(($(date +%s) + 200000)) +0000" commit later
+lint 0 '' --changed
+git rev-parse HEAD~1 >.git/shallow
+lint 0 '' --changed
+rm .git/shallow
+GIT_DIR=/nonexistent lint 0 '' --changed # of a hook of another repository
 echo '// more' >>a/a.h
 lint 0 'a.cpp' --changed
 git checkout -q a/a.h
@@ -97,6 +117,21 @@ lint 1 'b.cpp' --changed
 grep -q '^b/b.cpp:1:1: error: bad' "$W/said" || complain "the finding is not told"
 grep -q 'warnings generated' "$W/said" && complain "clang-tidy's counts are told"
 git checkout -q .
+
+# What passed is checked again by another version only.
+lint 0 'a.cpp b.cpp'
+keep_cache=true
+lint 0 ''
+FAKE_VERSION=15.0.7 lint 0 'a.cpp b.cpp'
+keep_cache=false
+
+# Out of time: what was left out is told. In time, the latest committed comes first.
+lint 0 '' --minutes 0
+grep -q '2 files left out after 0 minutes' "$W/said" || complain "the files left out are not told"
+echo 'int later;' >>b/b.cpp
+GIT_COMMITTER_DATE='2030-01-01 00:00:00 +0000' commit later
+lint 0 'a.cpp b.cpp' --minutes 5 --jobs 1
+[ "$(head -n 1 "$W/checked")" = b.cpp ] || complain "the latest is not checked first"
 
 # Nothing to check is a failure of its own.
 database build/generated.cpp
