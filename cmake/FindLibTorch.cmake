@@ -4,9 +4,9 @@
 #   LibTorch::cuda   the same with libtorch_cuda and libc10_cuda; defined only where they are
 #
 # Where it is looked for, the first that is stated and no other: LIBTORCH_ROOT (cache variable, then environment),
-# Torch_DIR (its share/cmake/Torch folder; likewise). Where neither is: CMAKE_PREFIX_PATH (likewise), then the Python on
-# the path (its torch is located, not imported). Nothing found is kept from one configuration to the next, so that a
-# changed root counts.
+# Torch_DIR (its share/cmake/Torch folder; likewise). Where neither is: CMAKE_PREFIX_PATH (likewise; also share/cmake, which
+# torch.utils.cmake_prefix_path gives), then the Python on the path (its torch is located, not imported). Nothing found is
+# kept from one configuration to the next, so that a changed root counts.
 #
 # The wheel's own TorchConfig.cmake is not used: without a CUDA toolkit it stops, and with one it enables the
 # CUDA language, overrides the architectures asked for and links the whole CUDA stack.
@@ -27,6 +27,7 @@ if(NOT _libtorch_roots)
       OUTPUT_VARIABLE _from_python OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   endif()
   set(_libtorch_roots ${CMAKE_PREFIX_PATH} ${_from_environment} ${_from_python})
+  list(TRANSFORM _libtorch_roots REPLACE "/share/cmake/?$" "")
 endif()
 
 unset(LibTorch_INCLUDE_DIR CACHE)

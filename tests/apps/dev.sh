@@ -20,14 +20,15 @@ fake() {
   cat >"$1" <<'END'
 #!/usr/bin/env bash
 name=${0##*/}
-echo "$name $*" >>"$W/calls"
+echo "$name $*${GIT_DIR:+ GIT_DIR}" >>"$W/calls"
 case "$name" in
   dpkg-query) echo installed ;;
   uname) cat "$W/machine" ;;
   python3) case "$*" in
     *download*)
       folder=$(sed 's/.* -d \([^ ]*\) .*/\1/' <<<"$*")
-      mkdir -p "$folder" && touch "$folder/a.whl" "$folder/b.whl" ;;
+      mkdir -p "$folder" && touch "$folder/a.whl" "$folder/b.whl"
+      cp "${@: -1}" "$W/required" ;;
     *zipfile*) mkdir -p "${@: -1}/torch" ;;
   esac ;;
 esac
@@ -72,6 +73,20 @@ dev 0 build
 called '^cmake --preset release -DLIBTORCH_ROOT=.*/cache/site-[0-9a-f]*/torch .*-DATTN_WERROR=OFF'
 dev 0 build
 uncalled '^python3'
+cmp -s "$W/required" "$root/cmake/wheels.txt" || complain "asked for $(cat "$W/required")"
+
+# What the user has is not fetched.
+export LIBATTN_CACHE=$W/part
+with=(LIBTORCH_ROOT=/a)
+dev 0 build
+called '-DLIBTORCH_ROOT=/a -DARROW_ROOT=.*/arrow-[0-9a-f]*/pyarrow '
+[ "$(sed 's/==.*//' "$W/required")" = pyarrow ] || complain "asked for $(cat "$W/required")"
+with=(ARROW_ROOT=/b)
+dev 0 build
+called '-DLIBTORCH_ROOT=.*/torch-[0-9a-f]*/torch -DARROW_ROOT=/b '
+[ "$(sed 's/==.*//' "$W/required" | xargs)" = 'torch nvidia-cuda-runtime nvidia-cuda-cupti' ] || complain "asked for $(cat "$W/required")"
+with=()
+export LIBATTN_CACHE=$W/cache
 
 # A build that fails is not tested, timed or shown.
 for step in ^--preset ^--build; do
@@ -102,6 +117,12 @@ called '-DLIBTORCH_ROOT=/b '
 with=("CMAKE_PREFIX_PATH=/opt:$W/mine" CI=true)
 dev 0 build
 called "-DLIBTORCH_ROOT=$W/mine .*-DATTN_WERROR=ON"
+with=("CMAKE_PREFIX_PATH=/opt:$W/mine/share/cmake/")
+dev 0 build
+called "-DLIBTORCH_ROOT=$W/mine "
+with=(GIT_DIR=/nonexistent) # of a hook of another repository
+dev 0 build
+uncalled ' GIT_DIR$'
 with=()
 dev 0 demo out
 called "^demo.sh $W/elsewhere/out$"

@@ -57,5 +57,7 @@ found "$W/a" 2.11 "${configure[@]}" -DLIBTORCH_ROOT= -DTorch_DIR="$W/a/share/cma
 found "$W/b" 2.12 LIBTORCH_ROOT="$W/b" "${configure[@]}"
 found "$W/b" 2.12 "${configure[@]}" -DTorch_DIR= -DCMAKE_PREFIX_PATH="/opt;$W/b"
 found "$W/a" 2.11 CMAKE_PREFIX_PATH="/opt:$W/a" "${configure[@]}" -DCMAKE_PREFIX_PATH=
+found "$W/b" 2.12 "${configure[@]}" -DCMAKE_PREFIX_PATH="$W/b/share/cmake" # torch.utils.cmake_prefix_path
+found "$W/a" 2.11 CMAKE_PREFIX_PATH="/opt:$W/a/share/cmake/" "${configure[@]}" -DCMAKE_PREFIX_PATH=
 missing "${configure[@]}" -DLIBTORCH_ROOT="$W/a" -DARROW_ROOT=/nonexistent
 if [ $failures = 0 ]; then echo "all passed"; else echo "$failures failed" >&2; exit 1; fi
