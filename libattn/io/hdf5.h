@@ -7,7 +7,8 @@
 // Locking: files are opened read-only with a shared lock, so readers never disturb one another;
 // file systems that know no locks are read without. On network file systems where locks fail or
 // hang, set HDF5_USE_FILE_LOCKING=FALSE. Written files are private temporary files until commit()
-// and take no lock.//
+// and take no lock.
+//
 // Damage: HDF5 1.10 crashes or loops on many a damaged file. Files written here end with a checksum
 // of their bytes, which open() verifies (one pass at the speed of the disk); other programs do not
 // notice it. Of other programs' files the structure is walked in a child process first; zeroed or

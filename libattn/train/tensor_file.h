@@ -10,7 +10,8 @@
 
 namespace attn::train {
 
-/// Writes atomically. float64, float32, int64 and uint8 tensors on the CPU.
+/// Writes atomically. Tensors of float64, float32, float16, bfloat16, int64, int32, uint8 and bool;
+/// throws Error on others.
 void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
                    const std::map<std::string, std::string>& metadata);
 

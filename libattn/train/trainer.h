@@ -106,9 +106,9 @@ struct TrainResult {
 
 /// Trains `task.parameters` in place. Every random draw is a function of (seed, epoch or
 /// iteration), so after a kill and a restart with the same checkpoint path the result equals the
-/// undisturbed one bit for bit. Throws Error: loss not finite (names epoch and item; parameters are
-/// those before the step), checkpoint of another run; Interrupted: `hooks.stop` was set, after the
-/// checkpoint was written.
+/// undisturbed one bit for bit. Throws Error: loss or gradient not finite (names epoch and item;
+/// parameters are those before the step), checkpoint of another run; Interrupted: `hooks.stop` was
+/// set, after the checkpoint was written.
 TrainResult train(TrainTask& task, const TrainOptions& options, const TrainFiles& files,
                   const Hooks& hooks);
 

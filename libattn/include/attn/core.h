@@ -80,7 +80,7 @@ struct AttentionOutput {
 };
 
 /// Gradients coming in (null = zero) and going out (null = not wanted; written, not added to).
-/// dlse, dentropy: by strides (B,H,nq). dbias: as `bias`, zeroed by the caller, summed over its
+/// dlse, dentropy: contiguous (B,H,nq). dbias: as `bias`, zeroed by the caller, summed over its
 /// broadcast dimensions.
 template <class T>
 struct AttentionGradient {
