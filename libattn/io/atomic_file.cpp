@@ -95,7 +95,7 @@ int write_all(int file, std::string_view bytes) {
 }
 
 /// Start of a process in clock ticks since boot: with the process number it is never reused. 0: no
-/// such process.
+/// such process, or one that /proc does not show (hidepid, or no /proc).
 uint64_t process_start(int64_t process) {
   std::ifstream file("/proc/" + std::to_string(process) + "/stat");
   std::string line;
@@ -153,10 +153,10 @@ std::optional<TempName> parse_temp_name(std::string_view name) {
 
 bool left_by_dead_process(const fs::directory_entry& entry, const TempName& name) {
   if (name.origin == origin()) {
-    const bool gone = ::kill(static_cast<pid_t>(name.process), 0) != 0 && errno == ESRCH;
-    return gone || process_start(name.process) != name.start;
+    if (::kill(static_cast<pid_t>(name.process), 0) != 0 && errno == ESRCH) return true;
+    if (const uint64_t start = process_start(name.process); start != 0) return start != name.start;
   }
-  // Of another machine or container: only age can tell.
+  // Of another machine or container, or of a process that is hidden here: only age can tell.
   std::error_code error;
   const auto changed = entry.last_write_time(error);
   return !error && fs::file_time_type::clock::now() - changed > std::chrono::days(7);

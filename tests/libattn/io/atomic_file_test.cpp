@@ -2,11 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -90,6 +93,30 @@ TEST(AtomicFile, RemovesWhatDeadProcessesLeftAndSparesTheLiving) {
   EXPECT_THAT(listing(folder.path()),
               testing::UnorderedElementsAre(".x.h5.notes.tmp", ".x.h5.0123abcd-1-2-3.tmp",
                                             living.temp_path().filename().string(), "x.h5"));
+}
+
+// Other users' processes are hidden where /proc is mounted with hidepid; here it shows none at all.
+TEST(AtomicFile, SparesTheLivingThatProcDoesNotShow) {
+  const test::TempFolder folder;
+  const test::TempFolder nothing;
+  const AtomicFile living(folder / "x.h5");
+  const std::string name = living.temp_path().filename().string();
+  test::put(folder / (name.substr(0, name.rfind('-')) + "-old.tmp"), "of a number used again");
+  fs::last_write_time(folder / (name.substr(0, name.rfind('-')) + "-old.tmp"),
+                      fs::file_time_type::clock::now() - std::chrono::hours(24 * 8));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount(nothing.path().c_str(), "/proc", nullptr, MS_BIND, nullptr) != 0)
+      ::_exit(77);
+    { AtomicFile other(folder / "." / "y.h5"); }  // by another path: it is looked through again
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "mounting needs root and CAP_SYS_ADMIN";
+  EXPECT_THAT(listing(folder.path()), ElementsAre(name));
 }
 
 TEST(AtomicFile, KeepsPermissionsAndFollowsLinks) {
