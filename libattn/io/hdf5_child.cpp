@@ -17,6 +17,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// After the answer. The exit status alone cannot tell that the job came to its end: where SIGCHLD
+// is ignored, as a parent program may leave it to us, it is lost.
+constexpr char kEnd = '\0';
+
 [[noreturn]] void work_and_exit(int to, unsigned seconds, const std::function<std::string()>& job) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int nowhere = ::open("/dev/null", O_WRONLY);
@@ -30,7 +34,7 @@ using Clock = std::chrono::steady_clock;
   ::setrlimit(RLIMIT_CORE, &no_core);
   const rlimit computing{seconds, seconds};
   ::setrlimit(RLIMIT_CPU, &computing);
-  const std::string answer = job();
+  const std::string answer = job() + kEnd;
   for (std::size_t done = 0; done < answer.size();) {
     const ssize_t put = ::write(to, answer.data() + done, answer.size() - done);
     if (put < 0 && errno == EINTR) continue;
@@ -81,9 +85,11 @@ std::optional<std::string> in_child(unsigned seconds, const std::function<std::s
     return {};
   }
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return answer;
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return {};
+  pid_t ended = 0;
+  while ((ended = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) continue;
+  if (ended == child && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) return {};
+  if (!answer.ends_with(kEnd)) return {};
+  answer.pop_back();
   return answer;
 }
 

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "libattn/io/hdf5.h"
+#include "libattn/io/hdf5_child.h"
 #include "tests/support/damage.h"
 #include "tests/support/data.h"
 #include "tests/support/temp_folder.h"
@@ -157,6 +158,23 @@ TEST(Hdf5Damage, TextOfADamagedHeapIsReadInOurPlace) {
     bytes[1014] = static_cast<char>(value);
     test::put(folder / "d.h5", bytes);
     test::reads_or_explains([&] { read_all(folder / "d.h5"); }, std::to_string(value));
+  }
+}
+
+// A parent program may leave SIGCHLD ignored to us, and then no exit status can be had.
+TEST(Hdf5Damage, AChildThatDiesIsNoticedWithoutItsExitStatus) {
+  for (auto* const handling : {SIG_DFL, SIG_IGN}) {
+    auto* const before = std::signal(SIGCHLD, handling);
+    const auto crashed = h5::in_child(5, [] {
+      std::raise(SIGSEGV);
+      return std::string();
+    });
+    const auto empty = h5::in_child(5, [] { return std::string(); });
+    const auto answered = h5::in_child(5, [] { return std::string("sound"); });
+    std::signal(SIGCHLD, before);
+    EXPECT_FALSE(crashed.has_value());
+    EXPECT_EQ(empty, "");
+    EXPECT_EQ(answered, "sound");
   }
 }
 
