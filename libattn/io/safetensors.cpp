@@ -284,9 +284,16 @@ const std::string& Safetensors::metadata(const std::string& key) const {
 
 void Safetensors::verify() const {
   if (seal_.empty()) return;
+  // As they lie in the file, empty ones that share a place as the writer orders them.
+  std::vector<const Entry*> order;
+  for (const Entry& entry : entries_) order.push_back(&entry);
+  std::sort(order.begin(), order.end(), [](const Entry* a, const Entry* b) {
+    return std::make_tuple(a->begin, -row_of(a->dtype).rank, std::string_view(a->name)) <
+           std::make_tuple(b->begin, -row_of(b->dtype).rank, std::string_view(b->name));
+  });
   Seal seal;
   seal.metadata(metadata_);
-  for (const Entry& entry : entries_) seal.tensor(entry.name, entry.dtype, entry.shape);
+  for (const Entry* entry : order) seal.tensor(entry->name, entry->dtype, entry->shape);
   std::vector<std::byte> piece(std::size_t{1} << 20);
   for (const Entry& entry : entries_) {
     for (uint64_t done = 0; done < entry.bytes;) {

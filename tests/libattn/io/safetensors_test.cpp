@@ -100,6 +100,19 @@ TEST(Safetensors, ItsChecksumFindsEveryChangedByte) {
   Safetensors::open(folder / "m").verify();
 }
 
+TEST(Safetensors, ItsChecksumHoldsWhereEmptyTensorsShareAPlace) {
+  const test::TempFolder folder;
+  const std::vector<float> one = {1.0F};
+  const std::vector<TensorBytes> tensors = {
+      {"z", Dtype::f64, {0}, {}},          {"a", Dtype::f32, {0}, {}},
+      tensor("b", Dtype::f32, {1}, one),   {"c", Dtype::f32, {2, 0}, {}},
+      {"a flag", Dtype::boolean, {0}, {}}, {"half", Dtype::bf16, {0}, {}}};
+  write_safetensors(folder / "m", tensors, {});
+  const Safetensors file = Safetensors::open(folder / "m");
+  EXPECT_NO_THROW(file.verify());
+  EXPECT_EQ(file.entries().size(), tensors.size());
+}
+
 TEST(Safetensors, RoundTripOfEveryDtype) {
   const test::TempFolder folder;
   std::mt19937_64 random(5);
