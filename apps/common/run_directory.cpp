@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -57,14 +58,30 @@ struct RunDirectory::State {
 
   fs::path file() const { return path / "run.json"; }
 
+  // Calls `use` with run.json and its name, where there is one that will not be replaced anyway: a
+  // damaged one is, and a newer program's is with --overwrite.
+  void look_at_earlier(
+      const std::function<void(const nlohmann::json&, const std::string&)>& use) const {
+    if (!fs::exists(file())) return;
+    try {
+      use(io::read_run_json(path), file().string());
+    } catch (const NewerFormat&) {
+      if (!context.common.overwrite) throw;
+    } catch (const StorageError&) {
+      throw;
+    } catch (const Error&) {
+      return;
+    }
+  }
+
   // Takes over when the run began, and the time that it took until it stopped.
-  void go_on_from(const nlohmann::json& before) {
-    const std::string where = file().string();
+  void go_on_from(const nlohmann::json& before, const std::string& where) {
     if (io::get_or<std::string>(before, "status", where, "") == "finished" ||
         starts_anew(context) || !same_call(before, where, context))
       return;
+    const auto seconds = io::get_or<double>(before, "seconds", where, 0);
     started = io::get_or<std::string>(before, "started", where, started);
-    seconds_before = io::get_or<double>(before, "seconds", where, 0);
+    seconds_before = seconds;
   }
 
   nlohmann::json describe(const char* status) const {
@@ -109,21 +126,18 @@ const fs::path& RunDirectory::path() const {
 }
 
 bool RunDirectory::finished(const Context& context) const {
-  if (!fs::exists(run_json())) return false;
-  const auto before = io::read_run_json(path());
-  const std::string where = run_json().string();
-  return io::get_or<std::string>(before, "status", where, "") == "finished" &&
-         same_call(before, where, context);
+  bool found = false;
+  state_->look_at_earlier([&](const nlohmann::json& before, const std::string& where) {
+    found = io::get_or<std::string>(before, "status", where, "") == "finished" &&
+            same_call(before, where, context);
+  });
+  return found;
 }
 
 void RunDirectory::begin(const Context& /*context*/) const {
-  try {
-    if (fs::exists(run_json())) state_->go_on_from(io::read_run_json(path()));
-  } catch (const NewerFormat&) {
-    throw;
-  } catch (const Error&) {
-    state_->seconds_before = 0;  // damaged, and replaced now
-  }
+  state_->look_at_earlier([this](const nlohmann::json& before, const std::string& where) {
+    state_->go_on_from(before, where);
+  });
   io::write_json(run_json(), state_->describe("running"));
   state_->running = true;
 }

@@ -30,13 +30,14 @@ class RunDirectory {
   std::filesystem::path report() const { return path() / "report.html"; }
 
   /// Whether an earlier call with the same configuration ended here ("status": "finished" in
-  /// run.json). Throws as io::read_run_json().
+  /// run.json); not where run.json is damaged. Throws attn::NewerFormat where a newer program wrote
+  /// it, unless by --overwrite it is to be replaced, and attn::StorageError.
   bool finished(const Context& context) const;
   /// Writes run.json with status "running": format_version, command, verb, configuration, seed,
   /// threads, device, versions, started, written (both UTC), seconds. Where an earlier call with
   /// the same configuration did not finish and is gone on from, `started` is that call's and
   /// `seconds` includes what it took, as far as it could still be written (not after kill -9).
-  /// Throws attn::NewerFormat rather than replace a newer program's run.json.
+  /// Throws attn::NewerFormat rather than replace a newer program's run.json without --overwrite.
   void begin(const Context& context) const;
   /// Writes run.json with status "finished", and `results` under "metrics".
   void end(const Context& context, const nlohmann::json& results) const;

@@ -119,17 +119,46 @@ TEST_F(RunDirectoryTest, ANewerProgramsRunIsRefused) {
     EXPECT_THAT(error.what(), HasSubstr("run.json has format version 99"));
   }
   EXPECT_EQ(io::read_json(folder() / "run.json")["format_version"], 99);
+  common_.overwrite = true;
+  EXPECT_FALSE(run.finished(now));
+  run.begin(now);
+  EXPECT_EQ(run_json()["status"], "running");
 }
 
 TEST_F(RunDirectoryTest, ADamagedRunFileIsReplaced) {
   scratch_.write("x", "");
   std::filesystem::create_directory(folder());
-  scratch_.write("run/run.json", "{");
   const Context now = context();
   const auto run = RunDirectory::open(folder(), now);
-  EXPECT_THROW(run.finished(now), Error);
-  run.begin(now);
-  EXPECT_EQ(run_json()["status"], "running");
+  for (const char* text : {"", "{", R"({"status": 3})"}) {
+    scratch_.write("run/run.json", text);
+    EXPECT_FALSE(run.finished(now)) << text;
+    run.begin(now);
+    EXPECT_EQ(run_json()["status"], "running");
+  }
+}
+
+TEST_F(RunDirectoryTest, OfARunThatStoppedAllIsTakenOverOrNothing) {
+  stopped_call();
+  age_run();
+  auto document = run_json();
+  document["seconds"] = "many";
+  io::write_json(folder() / "run.json", document);
+  stopped_call();
+  EXPECT_NE(run_json()["started"], "2020-01-01T00:00:00Z");
+}
+
+TEST_F(RunDirectoryTest, ARunFileThatCannotBeReadIsNoDamage) {
+  const Context now = context();
+  const auto run = RunDirectory::open(folder(), now);
+  std::filesystem::create_directory(folder() / "run.json");
+  EXPECT_THROW(run.finished(now), StorageError);
+  try {
+    run.begin(now);
+    FAIL();
+  } catch (const StorageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("cannot read"));
+  }
 }
 
 }  // namespace
