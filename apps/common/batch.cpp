@@ -40,6 +40,7 @@ const char* reason_of(State state) {
 bool lies_outside(const std::exception& error) {
   return dynamic_cast<const Interrupted*>(&error) != nullptr ||
          dynamic_cast<const StorageError*>(&error) != nullptr ||
+         dynamic_cast<const UsageError*>(&error) != nullptr ||
          dynamic_cast<const NewerFormat*>(&error) != nullptr ||
          dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
 }
@@ -72,6 +73,19 @@ void refuse_shared_outputs(const Batch& batch) {
       throw Error(fmt::format("{} and {} would both be written to {}; give them different names",
                               at->second, item.id, item.output.string()));
   }
+}
+
+void set_item_aside(const BatchItem& item) {
+  set_aside(item.output);
+  std::error_code ignored;
+  for (const auto& companion : item.companions)
+    if (fs::exists(companion, ignored)) set_aside(companion);
+}
+
+void remove_set_aside(const BatchItem& item) {
+  std::error_code ignored;
+  fs::remove(set_aside_path(item.output), ignored);
+  for (const auto& companion : item.companions) fs::remove(set_aside_path(companion), ignored);
 }
 
 fs::path failures_path(const Batch& batch, const Shard& shard) {
@@ -170,8 +184,7 @@ void run_item(const Batch& batch, size_t i, const Context& context, BatchResult&
     } else {
       log_debug(fmt::format("{} {}: {}", batch.noun, item.id, reason_of(state)));
       batch.work(i);
-      std::error_code ignored;
-      fs::remove(set_aside_path(item.output), ignored);
+      remove_set_aside(item);
       ++result.done;
     }
     result.good[i] = true;
@@ -181,7 +194,7 @@ void run_item(const Batch& batch, size_t i, const Context& context, BatchResult&
     result.failures.push_back({item.id, sentence_of(error)});
     log_warning(
         fmt::format("{} {} failed: {}", batch.noun, item.id, result.failures.back().reason));
-    if (state == State::outdated && blames_input(error)) set_aside(item.output);
+    if (state == State::outdated && blames_input(error)) set_item_aside(item);
   }
 }
 
@@ -239,7 +252,11 @@ BatchResult run_batch(const Batch& batch, const Context& context) {
         estimate.finished_one(static_cast<int64_t>(mine.size() - n - 1), batch.noun);
     }
   } catch (const Interrupted&) {
-    write_failures(failures, result.failures);
+    try {
+      write_failures(failures, result.failures);
+    } catch (const std::exception& error) {
+      log_warning(sentence_of(error));  // that it was stopped is the caller's to tell
+    }
     throw;
   }
   context.progress.set_prefix("");

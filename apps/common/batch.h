@@ -17,6 +17,8 @@ struct BatchItem {
   std::string id;  ///< as it is named in messages and failures.csv
   std::filesystem::path
       output;  ///< written through io::AtomicFile by `Batch::work`; empty: always done
+  std::vector<std::filesystem::path> companions =
+      {};  ///< of the same work; set aside with `output`
 };
 
 struct Batch {
@@ -26,7 +28,8 @@ struct Batch {
   std::vector<BatchItem> items;
   /// Whether item i's output is whole and was made from the same input with the same parameters.
   /// Exceptions count as "no", but for those that tell nothing of either file: attn::NewerFormat,
-  /// attn::StorageError and lack of memory are the item's failure.
+  /// attn::StorageError (which is also an input that is not there now), attn::UsageError (options
+  /// that do not suit the item) and lack of memory are the item's failure.
   std::function<bool(size_t i)> current;
   /// Makes item i. Whatever it throws, except attn::Interrupted, is that item's failure; the others
   /// go on.
@@ -56,8 +59,9 @@ struct BatchResult {
 /// in work, so that several processes may share one folder. Failures are written to
 /// FOLDER/failures.csv (item, reason), or with --shard to FOLDER/failures.I-of-N.csv; without
 /// failures that file is removed. An outdated output of an item whose work failed for what is in
-/// its input is set aside (`set_aside_path`), so that no later step takes it for the item's; a full
-/// disk, a lock or lack of memory, and --overwrite, leave every output where it is. Logs a summary
+/// its input is set aside with its companions (`set_aside_path`), so that no later step takes it
+/// for the item's; an input that is not there now, options that do not suit it, a full disk, a lock
+/// or lack of memory, and --overwrite, leave every output where it is. Logs a summary
 /// line. Throws attn::Interrupted after the failures so far are written; attn::Error when two items
 /// have the same output, the folder cannot be written, or a file of the list's name holds something
 /// else.

@@ -28,7 +28,9 @@ class BatchTest : public VerbContextTest {
   BatchResult run() {
     Batch batch{.noun = "item", .folder = scratch_ / "out", .items = {}, .current = {}, .work = {}};
     for (const char* id : {"a", "b", "c", "d", "e"})
-      batch.items.push_back({id, scratch_ / "out" / (std::string(id) + ".txt")});
+      batch.items.push_back({id,
+                             scratch_ / "out" / (std::string(id) + ".txt"),
+                             {scratch_ / "out" / (std::string(id) + ".png")}});
     batch.current = [&](size_t i) {
       const auto made_with = Scratch::read(batch.items[i].output);
       if (made_with == "newer") throw NewerFormat("c.txt has format version 9");
@@ -94,13 +96,40 @@ TEST_F(BatchTest, AnOlderOutputOfAFailedItemIsSetAside) {
   EXPECT_FALSE(std::filesystem::exists(scratch_ / "out/b.txt.stale"));
 }
 
+TEST_F(BatchTest, CompanionsGoWithTheirOutput) {
+  run();
+  const auto picture = scratch_ / "out/b.png", aside = scratch_ / "out/b.png.stale";
+  scratch_.write("out/b.png", "picture");
+  parameter_ = "2";
+  bad_ = {"b"};
+  run();
+  EXPECT_FALSE(std::filesystem::exists(picture));
+  EXPECT_EQ(Scratch::read(aside), "picture");
+  bad_.clear();
+  run();
+  EXPECT_FALSE(std::filesystem::exists(aside));
+}
+
+TEST_F(BatchTest, AStopIsAStopThoughItsListCannotBeWritten) {
+  bad_ = {"a"};
+  interrupt_at_ = "c";
+  fail_ = [&] {
+    std::filesystem::create_directory(scratch_ / "out/failures.csv");
+    throw Error("bad");
+  };
+  EXPECT_THROW(run(), Interrupted);
+}
+
 TEST_F(BatchTest, WhatSaysNothingOfTheInputSetsNothingAside) {
   run();
   parameter_ = "2";
   bad_ = {"b"};
-  const std::vector<std::function<void()>> failures{
-      [] { throw io::system_error("write", "b.txt", ENOSPC); }, [] { throw std::bad_alloc(); },
-      [] { throw std::runtime_error("of a library"); }, [] { throw NewerFormat("tiles of b"); }};
+  const std::vector<std::function<void()>> failures{[] { throw io::system_error("write", "b.txt", ENOSPC); },
+                                                    [] { throw std::bad_alloc(); },
+                                                    [] { throw std::runtime_error("of a library"); },
+                                                    [] { throw NewerFormat("tiles of b"); },
+                                                    [] { throw StorageError("b is not there now"); },
+                                                    [] { throw UsageError("not with b"); }};
   for (const auto& failure : failures) {
     fail_ = failure;
     EXPECT_EQ(run().failures.size(), 1U);
