@@ -125,6 +125,24 @@ void write_labels(const std::filesystem::path& out, const SimulateOptions& optio
   attn::io::write_csv(out / "labels.csv", {"case_id", "slide_id", "label"}, rows);
 }
 
+/// A labels.csv without a simulate.json beside it is somebody else's.
+void refuse_foreign_labels(const std::filesystem::path& out) {
+  if (std::filesystem::exists(out / "labels.csv") &&
+      !std::filesystem::exists(out / "simulate.json"))
+    throw attn::UsageError((out / "labels.csv").string() +
+                           " was not made by simulate and would be written over; move it, or "
+                           "give another folder");
+}
+
+/// Whether the folder's simulate.json holds these parameters; a damaged one does not.
+bool same_parameters(const std::filesystem::path& out, const nlohmann::json& parameters) {
+  try {
+    return attn::io::read_json(out / "simulate.json") == parameters;
+  } catch (const attn::Error&) {
+    return false;
+  }
+}
+
 void warn_of_strangers(const std::filesystem::path& out, const std::vector<SlidePlan>& plans,
                        const attn::Hooks& hooks) {
   int strangers = 0;
@@ -210,6 +228,7 @@ SimulateResult simulate_slides(const std::filesystem::path& out, const SimulateO
                                int threads, const attn::Hooks& hooks) {
   const std::vector<SlidePlan> plans = plan_slides(options);
   const int workers = affordable_threads(options, threads);
+  refuse_foreign_labels(out);
   attn::io::make_directories(out / "slides");
   attn::io::make_directories(out / "truth");
   nlohmann::json parameters = to_json(options);
@@ -225,18 +244,19 @@ SimulateResult simulate_slides(const std::filesystem::path& out, const SimulateO
   }
   // Labels of other options must not stand beside the new slides, nor new ones beside the old.
   parameters["slides"] = options.slides;
+  if (!same_parameters(out, parameters)) std::filesystem::remove(out / "labels.csv");
   attn::io::write_json(out / "simulate.json", parameters);
-  write_labels(out, options, plans);
   warn_of_strangers(out, plans, hooks);
   SimulateResult result;
   result.drawn = static_cast<int>(missing.size());
   result.skipped = options.slides - result.drawn;
-  if (missing.empty()) return result;
-  parallel_for(result.drawn, workers, "slides", hooks, [&](int64_t job) {
+  const auto draw = [&](int64_t job) {
     const int i = missing[static_cast<size_t>(job)];
     const SlidePlan& plan = plans[static_cast<size_t>(i)];
     draw_slide(paths_of(out, plan), options, plan, i, description, [&] { hooks.check(); });
-  });
+  };
+  if (!missing.empty()) parallel_for(result.drawn, workers, "slides", hooks, draw);
+  write_labels(out, options, plans);
   return result;
 }
 

@@ -73,7 +73,8 @@ struct SimulateResult {
 ///   simulate.json        the options
 /// Slide i depends on the options and on i only, byte for byte, whatever the number of threads. A
 /// slide that is whole and was drawn from the same options is left as it is. Every file is written
-/// aside and renamed into place. Throws attn::UsageError for options out of range, attn::Error when
+/// aside and renamed into place, labels.csv last. Throws attn::UsageError for options out of range
+/// and for a labels.csv without simulate.json, which would be written over, attn::Error when
 /// foci find no room in the tissue or a file cannot be written, attn::Interrupted when stopped
 /// (finished slides stay). Memory: `simulated_slide_bytes` a thread; where the machine has too
 /// little for all of them, fewer threads work, and a slide that it has too little for is refused.

@@ -281,6 +281,15 @@ TEST_F(Simulated, FinishedSlidesStayAndDamagedOnesAreDrawnAgain) {
   fs::remove_all(out);
 }
 
+TEST_F(Simulated, LabelsOfAnotherAreLeftAlone) {
+  const fs::path out = folder() / "foreign";
+  fs::create_directories(out);
+  attn::io::write_file(out / "labels.csv", "mine");
+  EXPECT_THROW(simulate_slides(out, small_options(), 1, {}), attn::UsageError);
+  EXPECT_EQ(attn::io::read_file(out / "labels.csv"), "mine");
+  EXPECT_FALSE(fs::exists(out / "slides"));
+}
+
 TEST_F(Simulated, StopLeavesNothingHalfWritten) {
   const fs::path out = folder() / "d";
   std::atomic<bool> stop = false;
@@ -292,6 +301,7 @@ TEST_F(Simulated, StopLeavesNothingHalfWritten) {
   SimulateOptions options = small_options();
   options.slides = 30;
   EXPECT_THROW(simulate_slides(out, options, 2, hooks), attn::Interrupted);
+  EXPECT_FALSE(fs::exists(out / "labels.csv")) << "they come when all slides are there";
   int slides = 0;
   for (const auto& entry : fs::directory_iterator(out / "slides")) {
     EXPECT_EQ(entry.path().extension(), ".tif");
