@@ -14,7 +14,7 @@
 #include "libattn/io/text.h"
 #include "pathology/mil/bag_csv.h"
 #include "pathology/mil/bag_h5.h"
-#include "pathology/mil/columns.h"
+#include "pathology/slide/columns.h"
 #include "pathology/slide/find_slides.h"
 
 namespace pathology {
@@ -57,15 +57,13 @@ void digest_bag(attn::io::Digest& digest, const Bag& bag, const std::string& lab
 LabelTable read_labels(const std::filesystem::path& csv, const LabelOptions& options) {
   const attn::io::Table table = attn::io::Table::read(csv);
   const std::string id = choose_column(table, options.id_column, kSlideColumns);
-  const std::string label = choose_column(table, options.label_column, std::array{"label"});
+  const std::string label = choose_column(table, options.label_column, kLabelColumns);
   const std::string patient = choose_column(table, options.patient_column, kPatientColumns);
   if (id.empty()) no_column(table, "slide_id (or slide, bag, filename)");
   if (label.empty()) no_column(table, "label");
   if (table.rows() == 0) throw attn::Error(csv.string() + ": holds a header but no rows");
-  const std::vector<std::string> ids = trimmed_cells(table, id),
-                                 labels = trimmed_cells(table, label);
-  const std::vector<std::string> patients =
-      patient.empty() ? std::vector<std::string>(ids.size()) : trimmed_cells(table, patient);
+  const std::vector<std::string> ids = trimmed_cells(table, id), labels = told_cells(table, label),
+                                 patients = told_cells(table, patient);
   LabelTable out;
   std::map<std::string, size_t> seen;
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -113,6 +111,20 @@ std::vector<std::string> class_names(const std::vector<std::string>& labels) {
     });
   }
   return names;
+}
+
+void warn_of_equal_classes(const std::vector<std::string>& classes, const std::string& where,
+                           const attn::Hooks& hooks) {
+  std::map<double, std::string> numbers;
+  for (const std::string& name : classes) {
+    const std::optional<double> value = as_number(name);
+    if (!value) continue;
+    const auto [first, fresh] = numbers.emplace(*value, name);
+    if (!fresh)
+      hooks.warning(where + ": the labels " + attn::io::quote_text(first->second) + " and " +
+                    attn::io::quote_text(name) +
+                    " are the same number and two classes; write them alike if they are one");
+  }
 }
 
 BagSet load_bags(const std::filesystem::path& bags, const std::filesystem::path& labels,

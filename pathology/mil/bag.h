@@ -13,6 +13,7 @@
 
 #include "attn/hooks.h"
 #include "libattn/io/digest.h"
+#include "pathology/slide/columns.h"
 
 namespace pathology {
 
@@ -48,18 +49,10 @@ struct BagSet {
 /// in sets that know none.
 void digest_bag(attn::io::Digest& digest, const Bag& bag, const std::string& label);
 
-/// Which columns a table of labels or bags has them in.
-struct LabelOptions {
-  std::string id_column = {};  ///< empty: `slide_id`, `slide`, `bag` or `filename`, whichever there
-                               ///< is; of a table of bags: `bag`
-  std::string label_column = {};  ///< empty: `label`
-  std::string patient_column =
-      {};  ///< empty: `case_id`, `patient` or `patient_id` where there is one
-};
-
 /// Cells without the blanks around them.
 struct LabelTable {
-  std::vector<std::string> ids, labels, patients;  ///< a patient is empty where none is told
+  std::vector<std::string> ids, labels,
+      patients;  ///< a label or patient is empty where none is told (is_missing)
 };
 /// Throws Error: missing column (names those found), empty table, an id twice with different labels
 /// or patients.
@@ -72,6 +65,9 @@ std::map<std::string, size_t> label_rows(const LabelTable& table, const std::fil
 
 /// Sorted distinct labels: numerically where all are numbers, else by text.
 std::vector<std::string> class_names(const std::vector<std::string>& labels);
+/// Warns of classes that are one number written twice ("1" and "1.0"); `where` names their table.
+void warn_of_equal_classes(const std::vector<std::string>& classes, const std::string& where,
+                           const attn::Hooks& hooks);
 
 /// Reads again what `source` (BagSet::source) names.
 BagSet load_source(const nlohmann::json& source, const attn::Hooks& hooks);

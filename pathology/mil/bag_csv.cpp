@@ -11,7 +11,7 @@
 #include "libattn/io/nearest_name.h"
 #include "libattn/io/table.h"
 #include "libattn/io/text.h"
-#include "pathology/mil/columns.h"
+#include "pathology/slide/columns.h"
 
 namespace pathology {
 namespace {
@@ -24,7 +24,7 @@ struct Roles {
 Roles roles_of(const attn::io::Table& table, const BagCsvOptions& options) {
   const LabelOptions& c = options.columns;
   const Roles roles{choose_column(table, c.id_column, std::array{"bag"}),
-                    choose_column(table, c.label_column, std::array{"label"}),
+                    choose_column(table, c.label_column, kLabelColumns),
                     choose_column(table, c.patient_column, kPatientColumns)};
   const auto demand = [&](const std::string& column, const std::string& name) {
     if (column.empty())
@@ -37,18 +37,38 @@ Roles roles_of(const attn::io::Table& table, const BagCsvOptions& options) {
   return roles;
 }
 
+template <class Names>
+bool is_one_of(const std::string& name, const Names& names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Why a column that has no role is no feature either: its name is a usual one of labels, bags or
+/// patients, and it would give the answer away. Empty for a feature.
+std::string why_left_out(const std::string& name, const Roles& roles) {
+  const auto taken = [&](const char* what, const std::string& column, const char* option) {
+    return (column.empty()
+                ? std::string("no ") + what + " are read"
+                : std::string(what) + " are taken from column " + attn::io::quote_text(column)) +
+           ", and column " + attn::io::quote_text(name) + " is left out; " + option +
+           " names another";
+  };
+  if (is_one_of(name, kPatientColumns)) return taken("patients", roles.patient, "--patient-column");
+  if (is_one_of(name, kLabelColumns)) return taken("labels", roles.label, "--label-column");
+  if (is_one_of(name, kSlideColumns)) return taken("bags", roles.bag, "--id-column");
+  return "";
+}
+
 /// The columns that are left, in file order.
 std::vector<std::string> feature_columns(const attn::io::Table& table, const Roles& roles,
                                          const attn::Hooks& hooks) {
   std::vector<std::string> features;
   for (const std::string& name : table.columns()) {
     if (name == roles.bag || name == roles.label || name == roles.patient) continue;
-    if (std::find(kPatientColumns.begin(), kPatientColumns.end(), name) == kPatientColumns.end())
+    const std::string reason = why_left_out(name, roles);
+    if (reason.empty())
       features.push_back(name);
     else
-      hooks.warning(table.path().string() + ": patients are taken from column " +
-                    attn::io::quote_text(roles.patient) + ", and column " +
-                    attn::io::quote_text(name) + " is left out; --patient-column names another");
+      hooks.warning(table.path().string() + ": " + reason);
   }
   if (features.empty())
     throw attn::Error(table.path().string() + ": has no feature column beside bag and label");
@@ -63,19 +83,17 @@ struct Grouped {
 };
 
 Grouped group_rows(const attn::io::Table& table, const Roles& roles, bool labelled) {
-  const auto cells = [&](const std::string& column) {
-    return column.empty() ? std::vector<std::string>(static_cast<size_t>(table.rows()))
-                          : trimmed_cells(table, column);
-  };
-  const std::vector<std::string> ids = cells(roles.bag), patients = cells(roles.patient);
-  const std::vector<std::string> labels = cells(labelled ? roles.label : "");
+  const std::vector<std::string> ids = trimmed_cells(table, roles.bag),
+                                 patients = told_cells(table, roles.patient),
+                                 labels = told_cells(table, labelled ? roles.label : "");
   Grouped out;
   std::map<std::string, size_t> index;
   for (size_t r = 0; r < ids.size(); ++r) {
     const auto row = static_cast<int64_t>(r);
     if (ids[r].empty()) throw attn::Error(table.locate(row, roles.bag) + ": the bag has no name");
     if (labelled && labels[r].empty())
-      throw attn::Error(table.locate(row, roles.label) + ": the label is missing");
+      throw attn::Error(table.locate(row, roles.label) +
+                        ": the label is missing; give one, or leave the bag's rows out");
     const auto [found, fresh] = index.emplace(ids[r], out.bags.size());
     const size_t b = found->second;
     if (fresh) {
@@ -124,6 +142,7 @@ BagSet read_bag_csv(const std::filesystem::path& path, const BagCsvOptions& opti
     bag.features = all.index_select(0, at::tensor(grouped.rows[b], at::kLong));
     digest_bag(digest, bag, label);
   }
+  warn_of_equal_classes(set.classes, path.string(), hooks);
   set.bags = std::move(grouped.bags);
   set.digest = digest.hex();
   if (set.classes.size() == 1)

@@ -191,7 +191,10 @@ BagSet read_bag_folder(const fs::path& folder, const fs::path& labels,
       unlabelled.push_back(id);
       continue;
     }
-    found.insert(row->first);
+    if (!found.insert(row->first).second)
+      throw attn::Error(files[f].string() + " and another file of its folder are both of slide " +
+                        attn::io::quote_text(table.ids[row->second]) + " in " + labels.string() +
+                        ", which would be two bags; keep one of them");
     FeatureFile file = read_feature_file(files[f]);
     if (file.bag.instances == 0) {
       empty.push_back(id);
@@ -219,6 +222,7 @@ BagSet read_bag_folder(const fs::path& folder, const fs::path& labels,
         attn::io::quote_text(files[0].stem().string()));
   }
   set.classes = class_names(bag_labels);
+  warn_of_equal_classes(set.classes, labels.string(), hooks);
   for (size_t b = 0; b < set.bags.size(); ++b)
     set.bags[b].label =
         std::find(set.classes.begin(), set.classes.end(), bag_labels[b]) - set.classes.begin();

@@ -20,7 +20,8 @@ struct BagFolderOptions {
 /// less `.h5`, also matched against the table's ids less their slide extension. Slides without
 /// label or features, and bags without tiles, are named in a warning and left out. Throws Error: no
 /// folder, no feature file, no slide in common with the table, feature widths, names or
-/// preprocessing that differ between slides, a NaN, a damaged file (named).
+/// preprocessing that differ between slides, two files of one slide (a.h5 and
+/// a.svs.h5), a NaN, a damaged file (named).
 BagSet read_bag_folder(const std::filesystem::path& folder, const std::filesystem::path& labels,
                        const BagFolderOptions& options, const attn::Hooks& hooks);
 

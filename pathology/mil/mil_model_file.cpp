@@ -68,6 +68,17 @@ MilModelFile load_mil_model(const std::filesystem::path& path) {
   }
 }
 
+bool is_whole_model(const std::filesystem::path& path) {
+  try {
+    load_mil_model(path);
+    return true;
+  } catch (const attn::NewerFormat&) {
+    throw;
+  } catch (const attn::Error&) {
+    return false;
+  }
+}
+
 void check_compatible(const MilModelFile& model, const std::filesystem::path& model_path,
                       const BagSet& set) {
   if (set.dim != model.config.model.input) {

@@ -30,6 +30,9 @@ void save_mil_model(const std::filesystem::path& path, const MilModelFile& model
 /// does not fit the tensors, and two classes of one name.
 MilModelFile load_mil_model(const std::filesystem::path& path);
 
+/// Whether `path` is a model file that can be loaded. Throws NewerFormat.
+bool is_whole_model(const std::filesystem::path& path);
+
 /// Throws Error when `set` cannot be fed to `model`: another feature width, other feature names
 /// where both have some, or another preprocessing (names the first difference).
 void check_compatible(const MilModelFile& model, const std::filesystem::path& model_path,

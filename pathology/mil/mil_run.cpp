@@ -222,47 +222,89 @@ void require_ended(const fs::path& run) {
                       "'); train it again as before, and it goes on");
 }
 
+/// The parts of the run's own bags. Throws Error where they are not those the model was trained
+/// with.
+PartOfBag own_parts(const fs::path& splits, const MilModelFile& model) {
+  PartOfBag parts = read_parts(splits);
+  const std::string digest = model.training.value(kSplitDigest, "");  // older models have none
+  if (!digest.empty() && digest != digest_of(parts))
+    throw attn::Error(splits.string() +
+                      " is not the split that the model beside it was trained with; train again");
+  return parts;
+}
+
 /// The run's own split over the bags it was trained on, as they are now.
 Split own_split(const fs::path& run, const MilModelFile& model, const BagSet& set,
                 const attn::Hooks& hooks) {
   const fs::path path = run / "splits.csv";
-  const PartOfBag parts = read_parts(path);
-  const std::string digest = model.training.value(kSplitDigest, "");  // older models have none
-  if (!digest.empty() && digest != digest_of(parts))
-    throw attn::Error(path.string() +
-                      " is not the split that the model beside it was trained with; train again");
+  const PartOfBag parts = own_parts(path, model);
   if (set.digest != model.training.value("data_digest", ""))
     hooks.warning("the bags or labels have changed since " + (run / kOutputs[0]).string() +
                   " was trained");
   return match_parts(parts, set, path.string(), hooks);
 }
 
-/// Bags given for the test, less those that took part in the training.
+/// All bags as test bags, where nothing says which the model was trained on.
+Split all_as_test(const fs::path& run, const MilModelFile& model, const BagSet& set,
+                  const attn::Hooks& hooks) {
+  hooks.warning(set.digest == model.training.value("data_digest", "")
+                    ? "these are the bags the model was trained on: what follows is no test"
+                    : run.string() +
+                          " does not tell which bags its model was trained on; where some of them "
+                          "are among these, what follows is no test: name the run directory");
+  Split all;
+  for (int64_t i = 0; i < set.size(); ++i) all.test.push_back(i);
+  return all;
+}
+
+/// Finds what part a bag, or another one of its patient, had in the training; "" for none.
+class SeenParts {
+ public:
+  SeenParts(const fs::path& splits, const MilModelFile& model)
+      : bags_(own_parts(splits, model)),
+        patients_(read_patient_parts(splits)),
+        digest_(model.training.value("data_digest", "")) {}
+
+  bool tells_patients() const { return !patients_.empty(); }
+  std::string part_of(const Bag& bag) const {
+    const auto own = bags_.find(bag.id);
+    const auto patient = patients_.find(patient_key(digest_, bag.patient));
+    return worse_part(own == bags_.end() ? "" : own->second,
+                      patient == patients_.end() ? "" : patient->second);
+  }
+
+ private:
+  PartOfBag bags_;
+  std::map<std::string, std::string> patients_;
+  std::string digest_;
+};
+
+/// Bags given for the test, less those whose patients took part in the training.
 Split unseen_split(const fs::path& run, const MilModelFile& model, const BagSet& set,
                    const attn::Hooks& hooks) {
-  if (!fs::exists(run / "splits.csv")) {
-    if (set.digest == model.training.value("data_digest", ""))
-      hooks.warning("these are the bags the model was trained on: what follows is no test");
-    Split all;
-    for (int64_t i = 0; i < set.size(); ++i) all.test.push_back(i);
-    return all;
-  }
-  const PartOfBag parts = read_parts(run / "splits.csv");
+  const fs::path splits = run / "splits.csv";
+  if (!fs::exists(splits)) return all_as_test(run, model, set, hooks);
+  const SeenParts seen(splits, model);
   Split split;
-  std::vector<std::string> seen;
+  std::vector<std::string> left_out;
+  bool patients = false;
   for (int64_t i = 0; i < set.size(); ++i) {
-    const std::string& id = set.bags[static_cast<size_t>(i)].id;
-    const auto part = parts.find(id);
-    if (part == parts.end() || part->second == "test")
-      split.test.push_back(i);
-    else if (part->second == "validation")
-      split.validation.push_back(i);
+    const Bag& bag = set.bags[static_cast<size_t>(i)];
+    patients = patients || bag.patient != bag.id;
+    const std::string part = seen.part_of(bag);
+    if (part == "train")
+      left_out.push_back(bag.id);
     else
-      seen.push_back(id);
+      (part == "validation" ? split.validation : split.test).push_back(i);
   }
-  if (!seen.empty())
-    hooks.warning(std::to_string(seen.size()) + " bags are left out, since " + run.string() +
-                  " was trained on them: " + attn::io::list_names(seen));
+  if (patients && !seen.tells_patients())
+    hooks.warning(splits.string() +
+                  " is of an older version and tells no patients: other bags of patients that were "
+                  "trained on are not left out; train again");
+  if (!left_out.empty())
+    hooks.warning(
+        std::to_string(left_out.size()) + " bags are left out, since " + run.string() +
+        " was trained on them or on others of their patients: " + attn::io::list_names(left_out));
   return split;
 }
 

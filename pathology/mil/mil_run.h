@@ -55,7 +55,7 @@ bool trained_on(const MilModelFile& model, const BagSet& set, const Split& split
 struct EvaluateOptions {
   std::filesystem::path bags,
       labels;  ///< empty: those of the run, with its split; else these bags are test bags, less
-               ///< those that the run's split has in training or validation
+               ///< those that the run's split has, or has others of their patients, in training
   LabelOptions label_options;
   int64_t bootstrap = 1000;
   uint64_t seed = 0;
@@ -71,7 +71,8 @@ struct EvaluateResult {
 
 /// Loads `run`/model.safetensors, its bags and its split, and predicts validation and test bags.
 /// Bags that the split does not name are left out. Warns when the bags changed since training, when
-/// some of the split are gone, and when other bags were trained on. Throws Error when a file of the
+/// some of the split are gone, when other bags or their patients were trained on, and when nothing
+/// tells that. Throws Error when a file of the
 /// run is missing or does not fit, its training has not ended, or all bags were trained on;
 /// UsageError for labels without bags.
 EvaluateResult evaluate_run(const std::filesystem::path& run, const EvaluateOptions& options,

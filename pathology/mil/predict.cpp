@@ -40,9 +40,9 @@ BagPrediction predict_bag(const FittedModel& fitted, const BagSet& set, int64_t 
   for (double& v : p.probability) v = std::exp(v);
   p.predicted =
       std::max_element(p.probability.begin(), p.probability.end()) - p.probability.begin();
-  p.entropy = out.entropy;
+  p.entropy = has_attention(fitted.model.config().pooling) ? out.entropy : kNaN;
   p.normalised_entropy =
-      b.instances > 1 ? out.entropy / std::log(static_cast<double>(b.instances)) : kNaN;
+      b.instances > 1 ? p.entropy / std::log(static_cast<double>(b.instances)) : kNaN;
   return p;
 }
 

@@ -189,24 +189,57 @@ std::string digest_of(const PartOfBag& parts) {
   return digest.hex();
 }
 
+std::string patient_key(const std::string& set_digest, const std::string& patient) {
+  return attn::io::digest(set_digest + '\0' + patient);
+}
+
 void write_splits(const std::filesystem::path& path, const BagSet& set, const Split& split) {
   const PartOfBag parts = parts_of(set, split);
   std::vector<std::vector<attn::io::Cell>> rows;
   for (const Bag& bag : set.bags)
     if (const auto part = parts.find(bag.id); part != parts.end())
-      rows.push_back({bag.id, part->second});
-  attn::io::write_csv(path, {"bag", "part"}, rows);
+      rows.push_back({bag.id, part->second, patient_key(set.digest, bag.patient)});
+  attn::io::write_csv(path, {"bag", "part", "patient"}, rows);
+}
+
+namespace {
+
+std::vector<std::string> part_column(const attn::io::Table& table) {
+  std::vector<std::string> parts = table.strings("part");
+  for (size_t r = 0; r < parts.size(); ++r)
+    if (std::find(kPartNames.begin(), kPartNames.end(), parts[r]) == kPartNames.end())
+      throw attn::Error(table.locate(static_cast<int64_t>(r), "part") +
+                        ": expected train, validation or test, found " +
+                        attn::io::quote_text(parts[r]));
+  return parts;
+}
+
+}  // namespace
+
+std::string worse_part(const std::string& a, const std::string& b) {
+  const auto place = [](const std::string& part) {
+    return std::find(kPartNames.begin(), kPartNames.end(), part) - kPartNames.begin();
+  };
+  return place(b) < place(a) ? b : a;
+}
+
+std::map<std::string, std::string> read_patient_parts(const std::filesystem::path& path) {
+  const attn::io::Table table = attn::io::Table::read(path);
+  std::map<std::string, std::string> out;
+  if (!table.has("patient")) return out;
+  const std::vector<std::string> patients = table.strings("patient"), parts = part_column(table);
+  for (size_t r = 0; r < patients.size(); ++r)
+    if (std::string& part = out[patients[r]]; !patients[r].empty())
+      part = worse_part(part, parts[r]);
+  return out;
 }
 
 PartOfBag read_parts(const std::filesystem::path& path) {
   const attn::io::Table table = attn::io::Table::read(path);
-  const std::vector<std::string> ids = table.strings("bag"), parts = table.strings("part");
+  const std::vector<std::string> ids = table.strings("bag"), parts = part_column(table);
   PartOfBag out;
   for (size_t r = 0; r < ids.size(); ++r) {
     const auto row = static_cast<int64_t>(r);
-    if (std::find(kPartNames.begin(), kPartNames.end(), parts[r]) == kPartNames.end())
-      throw attn::Error(table.locate(row, "part") + ": expected train, validation or test, found " +
-                        attn::io::quote_text(parts[r]));
     if (!out.emplace(ids[r], parts[r]).second)
       throw attn::Error(table.locate(row, "bag") + ": " + attn::io::quote_text(ids[r]) +
                         " stands here twice");

@@ -47,10 +47,20 @@ PartOfBag parts_of(const BagSet& set, const Split& split);
 /// Digest of who is in which part: two splits are the same.
 std::string digest_of(const PartOfBag& parts);
 
-/// CSV `bag,part` with part = train, validation or test. Atomic.
+/// Stands for a patient of the set with this digest in splits.csv: no name, but the same for the
+/// same patient.
+std::string patient_key(const std::string& set_digest, const std::string& patient);
+
+/// CSV `bag,part,patient` with part = train, validation or test, and `patient_key`. Atomic.
 void write_splits(const std::filesystem::path& path, const BagSet& set, const Split& split);
 /// The rows of such a file. Throws Error: a bag twice, an unknown part.
 PartOfBag read_parts(const std::filesystem::path& path);
+/// Part of each patient by `patient_key`, that which saw most of the training where there are two
+/// (train, validation, test); empty for files without that column. Throws Error: an unknown part.
+std::map<std::string, std::string> read_patient_parts(const std::filesystem::path& path);
+/// Of two parts that which saw more of the training: train, then validation, then test, then none
+/// ("").
+std::string worse_part(const std::string& a, const std::string& b);
 /// Throws Error: unknown bag, missing bag, a bag twice, a patient in two parts, an unknown part.
 Split read_splits(const std::filesystem::path& path, const BagSet& set);
 /// The split of bags that may have changed since it was made, `where` naming it: bags that it does

@@ -92,16 +92,12 @@ void add_folder(const fs::path& folder, std::vector<SlideItem>& items) {
         "pictures directly in it");
 }
 
-std::vector<std::string> optional_column(const attn::io::Table& table, const std::string& name) {
-  return table.has(name) ? table.strings(name)
-                         : std::vector<std::string>(static_cast<std::size_t>(table.rows()));
-}
-
 std::optional<std::string> unless_empty(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional<std::string>(text);
 }
 
-void add_manifest(const fs::path& manifest, std::vector<SlideItem>& items) {
+void add_manifest(const fs::path& manifest, const LabelOptions& columns,
+                  std::vector<SlideItem>& items) {
   const attn::io::Table table = attn::io::Table::read(manifest);
   const std::string path_column = table.has("slide") ? "slide" : "path";
   if (!table.has(path_column))
@@ -113,9 +109,11 @@ void add_manifest(const fs::path& manifest, std::vector<SlideItem>& items) {
                         return names;
                       }());
   const auto paths = table.strings(path_column);
-  const auto ids = optional_column(table, "slide_id");
-  const auto cases = optional_column(table, "case_id");
-  const auto labels = optional_column(table, "label");
+  const std::string id_column = choose_column(table, columns.id_column, std::array{"slide_id"});
+  const auto ids = told_cells(table, id_column);
+  const auto cases =
+      told_cells(table, choose_column(table, columns.patient_column, kPatientColumns));
+  const auto labels = told_cells(table, choose_column(table, columns.label_column, kLabelColumns));
   const auto mpps = table.has("mpp") ? table.doubles("mpp", {.allow_missing = true})
                                      : std::vector<double>(paths.size(), std::nan(""));
   for (std::size_t i = 0; i < paths.size(); ++i) {
@@ -128,7 +126,7 @@ void add_manifest(const fs::path& manifest, std::vector<SlideItem>& items) {
         fs::path(paths[i]).is_absolute() ? fs::path(paths[i]) : manifest.parent_path() / paths[i];
     item.id = ids[i].empty() ? id_of(item.path) : ids[i];
     if (item.id.find('/') != std::string::npos || item.id.starts_with('.'))
-      throw attn::Error(table.locate(row, "slide_id") + ": found " + attn::io::quote_text(item.id) +
+      throw attn::Error(table.locate(row, id_column) + ": found " + attn::io::quote_text(item.id) +
                         "; expected a name that can name a file, without a dot at its start");
     if (std::isfinite(mpps[i])) {
       if (!(mpps[i] >= kMinMpp && mpps[i] <= kMaxMpp))
@@ -170,7 +168,7 @@ bool looks_like_slide(const fs::path& file) {
   return openslide_detect_vendor(file.c_str()) != nullptr;
 }
 
-std::vector<SlideItem> find_slides(const fs::path& input) {
+std::vector<SlideItem> find_slides(const fs::path& input, const LabelOptions& columns) {
   std::vector<SlideItem> items;
   std::error_code error;
   const fs::file_status status = fs::status(input, error);
@@ -180,7 +178,7 @@ std::vector<SlideItem> find_slides(const fs::path& input) {
   if (status.type() == fs::file_type::directory) {
     add_folder(input, items);
   } else if (lower_extension(input) == ".csv") {
-    add_manifest(input, items);
+    add_manifest(input, columns, items);
   } else {
     items.push_back({input, id_of(input), {}, {}, {}});
     if (items.front().id.starts_with('.'))
@@ -195,10 +193,11 @@ std::vector<SlideItem> find_slides(const fs::path& input) {
   return items;
 }
 
-std::vector<SlideItem> find_slides(const std::vector<fs::path>& inputs) {
+std::vector<SlideItem> find_slides(const std::vector<fs::path>& inputs,
+                                   const LabelOptions& columns) {
   std::vector<SlideItem> all;
   for (const fs::path& input : inputs) {
-    std::vector<SlideItem> items = find_slides(input);
+    std::vector<SlideItem> items = find_slides(input, columns);
     all.insert(all.end(), items.begin(), items.end());
   }
   refuse_same_id(all);

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "pathology/slide/columns.h"
+
 namespace pathology {
 
 /// One slide of a job.
@@ -13,8 +15,8 @@ struct SlideItem {
   std::filesystem::path path;
   std::string id;  ///< names the outputs; the stem of the file unless the manifest says otherwise
   std::optional<double> mpp;           ///< manifest column `mpp`
-  std::optional<std::string> case_id;  ///< manifest column `case_id`
-  std::optional<std::string> label;    ///< manifest column `label`
+  std::optional<std::string> case_id;  ///< of a manifest
+  std::optional<std::string> label;    ///< of a manifest
 };
 
 /// The slides named by `input`, sorted by id:
@@ -27,14 +29,17 @@ struct SlideItem {
 ///     alone;
 ///   - a manifest, .csv with a header: column `slide` or `path` (relative to the manifest), and
 ///   where present `slide_id`,
-///     `mpp`, `case_id`, `label`. A row whose file does not exist stays in the list: opening it
-///     fails, by name.
+///     `mpp`, `label`, and `case_id` or another usual name of patients, or as `columns` names them;
+///     NA, NaN and the like are no value. A row whose file does not exist stays in the list:
+///     opening it fails, by name.
 /// Bytes of a name that are not UTF-8 stand as \xNN in the id (`Slide::open` refuses such a file).
 /// Throws attn::Error where nothing is found, two slides have the same id, or a manifest's row is
 /// malformed.
-std::vector<SlideItem> find_slides(const std::filesystem::path& input);
+std::vector<SlideItem> find_slides(const std::filesystem::path& input,
+                                   const LabelOptions& columns = {});
 /// The same of several inputs, one after the other.
-std::vector<SlideItem> find_slides(const std::vector<std::filesystem::path>& inputs);
+std::vector<SlideItem> find_slides(const std::vector<std::filesystem::path>& inputs,
+                                   const LabelOptions& columns = {});
 
 /// The id less a slide's or picture's extension, or `.h5`: "a.svs" -> "a", but "a.1" -> "a.1".
 std::string without_slide_extension(const std::string& id);

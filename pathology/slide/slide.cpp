@@ -239,7 +239,7 @@ void silence_libtiff() {
 SlideFile stat_file(const fs::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
-    throw attn::Error("there is no slide at " + path.string());
+    throw attn::StorageError("there is no slide at " + path.string());
   if (S_ISDIR(status.st_mode))
     throw attn::Error(path.string() + " is a folder; expected a slide file");
   if (!S_ISREG(status.st_mode))
@@ -257,7 +257,7 @@ Slide Slide::open(const fs::path& path, const GivenMpp& mpp, const std::string& 
                       attn::io::one_line(absolute.string(), absolute.string().size()) +
                       " holds bytes that are not UTF-8, so no file can record it; rename it");
   if (!std::ifstream(absolute))
-    throw attn::Error(path.string() + " cannot be read: permission denied");
+    throw attn::StorageError(path.string() + " cannot be read: permission denied");
   std::shared_ptr<Source> source;
   if (const char* vendor = openslide_detect_vendor(absolute.c_str())) {
     const auto slide = std::make_shared<OpenSlideSource>(absolute, vendor);

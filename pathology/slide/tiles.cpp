@@ -71,12 +71,12 @@ void check_places(const Slide& slide, const TissueMask& mask, const TileOptions&
     places += std::ceil(box.width / step) * std::ceil(box.height / step);
   }
   if (places > kMostPlaces)
-    throw attn::Error("slide " + slide.path().string() + ": tiles of " +
-                      std::to_string(options.size) + " px with an overlap of " +
-                      std::to_string(options.overlap) + " px have " +
-                      number_text(std::round(places / 1e5) / 10) +
-                      " million places on its tissue; expected at most " +
-                      number_text(kMostPlaces / 1e6) + ": ask for larger tiles or less overlap");
+    throw attn::UsageError(
+        "slide " + slide.path().string() + ": tiles of " + std::to_string(options.size) +
+        " px with an overlap of " + std::to_string(options.overlap) + " px have " +
+        number_text(std::round(places / 1e5) / 10) +
+        " million places on its tissue; expected at most " + number_text(kMostPlaces / 1e6) +
+        ": ask for larger tiles or less overlap");
 }
 
 /// Adds the tiles of one piece to `found`, column by column.
@@ -184,12 +184,12 @@ TileGeometry tile_geometry(const Slide& slide, const TileOptions& options) {
   const double slide_mpp = slide.require_mpp();
   double scale = options.mpp / slide_mpp;  // level-0 px per px of the tile
   if (scale * options.max_upsampling < 1 - kExactLevel)
-    throw attn::Error("slide " + slide.path().string() + " has " + number_text(slide_mpp) +
-                      " um per pixel, and tiles of " + number_text(options.mpp) +
-                      " would enlarge it " + number_text(std::round(100 / scale) / 100) +
-                      " times; ask for " + number_text(slide_mpp) +
-                      " or more, or allow it with max_upsampling (now " +
-                      number_text(options.max_upsampling) + ")");
+    throw attn::UsageError("slide " + slide.path().string() + " has " + number_text(slide_mpp) +
+                           " um per pixel, and tiles of " + number_text(options.mpp) +
+                           " would enlarge it " + number_text(std::round(100 / scale) / 100) +
+                           " times; ask for " + number_text(slide_mpp) +
+                           " or more, or allow it with max_upsampling (now " +
+                           number_text(options.max_upsampling) + ")");
   TileGeometry geometry;
   geometry.size = options.size;
   geometry.read_size = options.size;
@@ -208,11 +208,11 @@ TileGeometry tile_geometry(const Slide& slide, const TileOptions& options) {
     geometry.level = slide.best_level(scale);
     const double reading = options.size * scale / mean_downsample(slide.level(geometry.level));
     if (reading > kMaxTileRead)
-      throw attn::Error("slide " + slide.path().string() + ": a tile of " +
-                        std::to_string(options.size) + " px at " + number_text(options.mpp) +
-                        " um per pixel would be read from " + number_text(std::round(reading)) +
-                        " px of level " + std::to_string(geometry.level) + "; expected at most " +
-                        std::to_string(kMaxTileRead) + ": ask for a smaller mpp or tile");
+      throw attn::UsageError(
+          "slide " + slide.path().string() + ": a tile of " + std::to_string(options.size) +
+          " px at " + number_text(options.mpp) + " um per pixel would be read from " +
+          number_text(std::round(reading)) + " px of level " + std::to_string(geometry.level) +
+          "; expected at most " + std::to_string(kMaxTileRead) + ": ask for a smaller mpp or tile");
     geometry.read_size = std::max(1, static_cast<int>(std::lround(reading)));
   }
   geometry.footprint = std::max<int64_t>(1, std::llround(options.size * scale));

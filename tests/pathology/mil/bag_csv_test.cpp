@@ -100,6 +100,26 @@ TEST(BagCsv, OfSeveralPatientColumnsOneCountsAndNoneIsAFeature) {
   EXPECT_THAT(other.feature_names, ElementsAre("f0"));
 }
 
+TEST(BagCsv, AnotherColumnOfLabelsOrBagsIsNoFeature) {
+  std::vector<std::string> warnings;
+  const BagSet set = read("slide_id,grade,label,bag,f0\ns1,0,7,1,1\ns2,1,8,2,2\n", &warnings,
+                          {.columns = {"slide_id", "grade", ""}});
+  EXPECT_THAT(set.feature_names, ElementsAre("f0"));
+  EXPECT_THAT(warnings, ElementsAre(AllOf(HasSubstr("'grade'"), HasSubstr("'label'")),
+                                    AllOf(HasSubstr("'slide_id'"), HasSubstr("'bag'"))));
+}
+
+TEST(BagCsv, WhatSaysNothingIsNoClassAndNoPatient) {
+  for (const char* missing : {"NA", "N/A", "nan", "NaN", "null", "None", "\"\""})
+    EXPECT_THAT(refused(std::string("bag,label,f0\na,0,1\nb,") + missing + ",1\n"),
+                AllOf(HasSubstr("row 3"), HasSubstr("the label is missing")));
+  const BagSet set = read("case_id,bag,label,f0\nNA,a,0,1\nNA,b,1,2\n");
+  EXPECT_EQ(set.bags[0].patient, "a");
+  std::vector<std::string> warnings;
+  read("bag,label,f0\na,1,1\nb,1.0,2\n", &warnings);
+  EXPECT_THAT(warnings, ElementsAre(AllOf(HasSubstr("'1'"), HasSubstr("'1.0'"))));
+}
+
 TEST(BagCsv, LabelsMayBeAbsentWhereNoneAreAskedFor) {
   for (const char* text : {"bag,f0\na,1\na,2\n", "bag,label,f0\na,,1\na,1,2\n"}) {
     const BagSet set = read(text, nullptr, {.labelled = false});
@@ -159,6 +179,7 @@ TEST(Labels, TableIsCheckedAndColumnsAreFound) {
   const LabelTable t = read_text("case_id,slide_id,label\np,a,tumour\np,b,normal\n");
   EXPECT_THAT(t.ids, ElementsAre("a", "b"));
   EXPECT_THAT(t.patients, ElementsAre("p", "p"));
+  EXPECT_THAT(read_text("slide_id,label\na,x\nb,NA\nc,nan\n").labels, ElementsAre("x", "", ""));
   EXPECT_THAT(read_text("slide,grade,label\na,3,x\n", {"", "grade", ""}).labels, ElementsAre("3"));
   const auto why = [&](const std::string& text, const LabelOptions& options = {}) {
     return attn::test::sentence_of([&] { read_text(text, options); });

@@ -81,6 +81,14 @@ TEST_F(BagFolder, LeavesOutWithAWarning) {
                                                        HasSubstr("missing"), HasSubstr("empty")));
 }
 
+TEST_F(BagFolder, RefusesTwoFilesOfOneSlide) {
+  put_features(slide("a"), 3, 2);
+  put_features(slide("a.svs"), 3, 2);
+  put_features(slide("b"), 2, 2);
+  EXPECT_THAT(refused("slide_id,label\na,0\nb,1\n"),
+              AllOf(HasSubstr("a.svs.h5"), HasSubstr("two bags")));
+}
+
 TEST_F(BagFolder, LargeSetsAreReadAtEachUse) {
   put_features(slide("a"), 3, 2);
   put_features(slide("b"), 2, 2, "", false, 10);

@@ -235,7 +235,9 @@ TEST(TrainRun, BagsThatWereTrainedOnAreNoTest) {
   e.bootstrap = 0;
   const EvaluateResult all = evaluate_run(folder / "run", e, hooks);
   EXPECT_EQ(all.metrics,
-            evaluate_run(folder / "run", {.bags = {}, .labels = {}, .bootstrap = 0}, {}).metrics);
+            evaluate_run(folder / "run",
+                         {.bags = {}, .labels = {}, .label_options = {}, .bootstrap = 0}, {})
+                .metrics);
   EXPECT_EQ(all.metrics.at("test").at("n"), 8);
   EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("24 bags are left out")));
   warnings.clear();
@@ -244,6 +246,46 @@ TEST(TrainRun, BagsThatWereTrainedOnAreNoTest) {
   e.bags.clear();
   e.labels = "nosuch.csv";
   EXPECT_THROW(evaluate_run(folder / "run", e, {}), attn::UsageError);
+}
+
+TEST(TrainRun, OtherBagsOfTrainedPatientsAreNoTest) {
+  const attn::test::TempFolder folder;
+  BagSet set = test::toy_set(40, 2, 5, true);
+  TrainRunOptions o;
+  o.config = quick(3);
+  train_run(set, o, folder / "run", {});
+  // A second cohort: each bag under a new name, every patient but two known from the training.
+  std::string text = "bag,case_id,label,f0,f1,f2,f3,f4\n";
+  for (size_t i = 0; i < set.bags.size(); i += 2)
+    text += "again-" + set.bags[i].id + "," + set.bags[i].patient + ",class" +
+            std::to_string(set.bags[i].label) + ",1,2,3,4,5\n";
+  text += "fresh0,p0,class0,1,2,3,4,5\nfresh1,p1,class1,5,4,3,2,1\n";
+  attn::test::put(folder / "bags.csv", text);
+  std::vector<std::string> warnings;
+  attn::Hooks hooks;
+  hooks.warn = [&](std::string_view w) { warnings.emplace_back(w); };
+  EvaluateOptions e;
+  e.bags = folder / "bags.csv";
+  e.bootstrap = 0;
+  EXPECT_EQ(evaluate_run(folder / "run", e, hooks).metrics.at("test").at("n"), 2 + 4);
+  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("12 bags are left out")));
+  warnings.clear();
+  evaluate_run(folder / "run/model.safetensors", e, hooks);
+  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("does not tell which bags")));
+}
+
+TEST(TrainRun, ModelsWithoutAttentionHaveNoEntropy) {
+  const attn::test::TempFolder folder;
+  const BagSet set = test::toy_set(20);
+  TrainRunOptions o;
+  o.config = quick(2);
+  o.config.model.pooling = Pooling::mean;
+  const TrainRunResult run = train_run(set, o, folder / "run", {});
+  EXPECT_TRUE(run.metrics.at("test").at("entropy").is_null());
+  EXPECT_TRUE(std::isnan(run.predictions[0].normalised_entropy));
+  EXPECT_TRUE(is_whole_model(folder / "run/model.safetensors"));
+  attn::test::put(folder / "run/model.safetensors", "cut off");
+  EXPECT_FALSE(is_whole_model(folder / "run/model.safetensors"));
 }
 
 TEST(TrainRun, AStoppedRetrainingLeavesNothingToEvaluate) {
@@ -435,7 +477,7 @@ TEST(Predict, AttentionSumsToOneForEveryModel) {
     EXPECT_EQ(a.size(0), set.bags[4].instances);
     EXPECT_NEAR(a.sum().item<double>(), 1, 1e-6);
     const BagPrediction p = predict_bag(r.fitted, set, 4);
-    if (pooling == Pooling::max) {
+    if (!has_attention(pooling)) {
       EXPECT_TRUE(std::isnan(p.entropy));
     } else {
       EXPECT_NEAR(p.entropy, -(a * a.log()).sum().item<double>(), 1e-5);

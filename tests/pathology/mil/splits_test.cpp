@@ -125,17 +125,34 @@ TEST(Splits, FileComesBackAndIsChecked) {
     attn::test::put(path, contents);
     return attn::test::sentence_of([&] { read_splits(path, set); });
   };
-  EXPECT_THAT(refused(text + "bag0,test\n"), HasSubstr("twice"));
-  EXPECT_THAT(refused(text + "bag99,test\n"), HasSubstr("'bag99'"));
+  EXPECT_THAT(refused(text + "bag0,test,x\n"), HasSubstr("twice"));
+  EXPECT_THAT(refused(text + "bag99,test,x\n"), HasSubstr("'bag99'"));
   EXPECT_THAT(refused(text.substr(0, text.rfind("bag"))), HasSubstr("lacks"));
   std::string leaking = text;  // bag0 and bag1 are one patient
   const size_t place = leaking.find("bag1,") + 5;
-  leaking.replace(place, leaking.find('\n', place) - place,
+  leaking.replace(place, leaking.find(',', place) - place,
                   leaking.substr(place, 4) == "test" ? "train" : "test");
   EXPECT_THAT(refused(leaking), HasSubstr("two parts"));
   std::string odd = text;
   odd.replace(odd.find("train"), 5, "trian");
   EXPECT_THAT(refused(odd), testing::AnyOf(HasSubstr("'trian'"), HasSubstr("two parts")));
+}
+
+TEST(Splits, PatientsStandByAKeyThatDoesNotNameThem) {
+  const attn::test::TempFolder folder;
+  const BagSet set = test::toy_set(20, 2, 5, true);
+  const Split s = split_bags(set, {});
+  write_splits(folder / "s.csv", set, s);
+  EXPECT_THAT(attn::test::slurp(folder / "s.csv"), testing::Not(HasSubstr("patient0")));
+  const auto parts = read_patient_parts(folder / "s.csv");
+  EXPECT_EQ(parts.size(), 10U);
+  const std::string& patient = set.bags[static_cast<size_t>(s.train[0])].patient;
+  EXPECT_EQ(parts.at(patient_key(set.digest, patient)), "train");
+  EXPECT_FALSE(parts.contains(patient_key("another set", patient)));
+  attn::test::put(folder / "s.csv", "bag,part\na,train\n");
+  EXPECT_TRUE(read_patient_parts(folder / "s.csv").empty());
+  EXPECT_EQ(worse_part("test", "train"), "train");
+  EXPECT_EQ(worse_part("", "validation"), "validation");
 }
 
 TEST(Splits, AnEarlierSplitIsMatchedToBagsThatChanged) {

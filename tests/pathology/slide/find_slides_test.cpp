@@ -134,6 +134,23 @@ TEST(FindSlides, AManifest) {
   EXPECT_THAT(ids(find_slides(folder / "p.csv")), ElementsAre("x"));
 }
 
+TEST(FindSlides, AManifestsColumnsHaveSeveralNames) {
+  const test::TempFolder folder;
+  attn::test::put(folder / "m.csv",
+                  "slide,name,PATIENT,label,grade,pid\na.svs,x,P1 ,t,3,7\nb.svs,y,NA,NaN,4,8\n");
+  const std::vector<SlideItem> usual = find_slides(folder / "m.csv");
+  EXPECT_EQ(usual[0].case_id, "P1");
+  EXPECT_FALSE(usual[1].case_id || usual[1].label);
+  const std::vector<SlideItem> named = find_slides(folder / "m.csv", {"name", "grade", "pid"});
+  EXPECT_THAT(ids(named), ElementsAre("x", "y"));
+  EXPECT_EQ(named[1].case_id, "8");
+  EXPECT_EQ(named[1].label, "4");
+  EXPECT_THAT(sentence_of([&] {
+                find_slides(folder / "m.csv", {"", "", "pdi"});
+              }),
+              AllOf(HasSubstr("'pdi'"), HasSubstr("m.csv")));
+}
+
 TEST(FindSlides, BrokenManifests) {
   const test::TempFolder folder;
   const auto error = [&](const std::string& text) {

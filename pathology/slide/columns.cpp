@@ -1,4 +1,6 @@
-#include "pathology/mil/columns.h"
+#include "pathology/slide/columns.h"
+
+#include <algorithm>
 
 #include "attn/error.h"
 #include "libattn/io/nearest_name.h"
@@ -29,6 +31,20 @@ std::vector<std::string> trimmed_cells(const attn::io::Table& table, const std::
     const std::size_t last = cell.find_last_not_of(kBlanks);
     cell = first == std::string::npos ? "" : cell.substr(first, last - first + 1);
   }
+  return cells;
+}
+
+bool is_missing(const std::string& cell) {
+  constexpr std::array kMissing{"",    "NA",  "N/A",  "n/a",  "nan",
+                                "NaN", "NAN", "null", "NULL", "None"};
+  return std::find(kMissing.begin(), kMissing.end(), cell) != kMissing.end();
+}
+
+std::vector<std::string> told_cells(const attn::io::Table& table, const std::string& column) {
+  if (column.empty()) return std::vector<std::string>(static_cast<std::size_t>(table.rows()));
+  std::vector<std::string> cells = trimmed_cells(table, column);
+  for (std::string& cell : cells)
+    if (is_missing(cell)) cell.clear();
   return cells;
 }
 
