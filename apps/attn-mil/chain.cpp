@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -12,10 +13,12 @@
 #include "apps/common/console.h"
 #include "apps/common/run_directory.h"
 #include "attn/error.h"
+#include "libattn/io/atomic_file.h"
 #include "libattn/io/json.h"
 #include "libattn/io/run_json.h"
 #include "libattn/io/text.h"
 #include "pathology/chain/labels.h"
+#include "pathology/chain/outputs.h"
 #include "pathology/chain/slides_of_run.h"
 
 namespace attn::app {
@@ -148,25 +151,54 @@ std::vector<SlidePictures> draw_heatmaps(Chain& chain) {
   return pictures;
 }
 
-// What decides whether anything has to be done at all: the bags and outlines as they are now.
+// What decides whether anything has to be done at all: bags, slides without a label and outlines as
+// they are now.
 nlohmann::json state_of(const Chain& chain) {
   return {{"bags_digest", chain.set.digest},
           {"slides", chain.slides.size()},
+          {"unlabelled_digest",
+           pathology::unlabelled_digest(chain.set, chain.slides, chain.args.out / "features",
+                                        chain.context.hooks)},
           {"truth", pathology::truth_digest(chain.args.truth, chain.slides)}};
+}
+
+// Whether all that a finished run leaves is there, and its model whole.
+bool outputs_stand(const RunDirectory& directory, const Chain& chain) {
+  const fs::path& out = chain.args.out;
+  std::vector<fs::path> files{directory.report(), out / "predictions.csv",
+                              out / "model" / "predictions.csv", out / "model" / "report.html"};
+  for (const auto& slide :
+       pathology::slides_to_draw(chain.set, chain.slides, chain.args.heatmaps)) {
+    const auto pictures = pathology::attention_files(out / "heatmaps" / (slide.id + ".png"));
+    files.insert(files.end(), {pictures.overlay, pictures.top_tiles, pictures.geojson,
+                               out / "heatmaps" / (slide.id + ".json")});
+  }
+  return std::all_of(files.begin(), files.end(),
+                     [](const fs::path& file) { return fs::exists(file); }) &&
+         pathology::is_whole_model(out / "model" / "model.safetensors");
+}
+
+// An earlier run's results must not stand while others are made; what is new replaces them.
+void set_results_aside(const RunDirectory& directory) {
+  for (const auto& file : {directory.report(), directory.path() / "predictions.csv"})
+    if (fs::exists(file)) set_aside(file);
+}
+
+void remove_older_results(const RunDirectory& directory) {
+  std::error_code ignored;
+  for (const auto& file : {directory.report(), directory.path() / "predictions.csv"})
+    fs::remove(set_aside_path(file), ignored);
 }
 
 // The results of a finished run of the same call on the same bags, or null. A failure that came
 // after the features (a picture) is not among those of now, so that such a run goes on.
 nlohmann::json finished_results(const RunDirectory& directory, const Chain& chain) {
-  if (chain.context.common.overwrite || !directory.finished(chain.context) ||
-      !fs::exists(directory.report()))
-    return {};
-  auto results = io::read_run_json(directory.path()).at("metrics");
-  if (results.value("state", nlohmann::json()) != state_of(chain) ||
+  if (chain.context.common.overwrite || !directory.finished(chain.context)) return {};
+  auto results = io::read_run_json(directory.path()).value("metrics", nlohmann::json());
+  if (!results.is_object() || results.value("state", nlohmann::json()) != state_of(chain) ||
       results.value("failures", nlohmann::json()) != to_json(chain.failures))
     return {};
-  pathology::load_mil_model(chain.args.out / "model" / "model.safetensors");  // whole?
-  return results;
+  return outputs_stand(directory, chain) ? results : nlohmann::json();
 }
 
 nlohmann::json results_of(const Chain& chain, const std::vector<CvEntry>& cv,
@@ -178,6 +210,7 @@ nlohmann::json results_of(const Chain& chain, const std::vector<CvEntry>& cv,
   for (const auto& entry : cv) {
     auto options = chain.args.cv;
     options.config = chain.config;
+    options.config.aem.weight = entry.aem;
     results["cv"].push_back(pathology::to_json(entry.result, chain.set, options));
     results["cv"].back()["aem"] = entry.aem;
   }
@@ -191,18 +224,21 @@ nlohmann::json results_of(const Chain& chain, const std::vector<CvEntry>& cv,
 nlohmann::json run_chain(Chain& chain, const std::vector<pathology::SlideItem>& slides) {
   const fs::path& out = chain.args.out;
   const Context& context = chain.context;
-  const auto labels =
-      pathology::labels_of(slides, chain.args.labels.value_or(fs::path()), chain.args.columns);
+  const auto labels = pathology::labels_of(slides, chain.args.labels.value_or(fs::path()),
+                                           chain.args.columns, context.hooks);
   const auto directory = RunDirectory::open(out, context);
   make_features(chain, slides);
-  pathology::write_labels(out / "labels.csv", labels, chain.slides);
-  chain.set = pathology::load_bags(out / "features", out / "labels.csv", {}, context.hooks);
+  const fs::path table = out / "model" / pathology::kChainLabels;
+  io::make_directories(table.parent_path());
+  pathology::write_labels(table, labels, chain.slides);
+  chain.set = pathology::load_bags(out / "features", table, {}, context.hooks);
   auto results = finished_results(directory, chain);
   if (!results.is_null()) {
     log_info(fmt::format("{} is finished; --overwrite redoes it", out.string()));
     return results;
   }
   directory.begin(context);
+  set_results_aside(directory);
   const auto cv = cross_validate_all(chain);
   const auto trained = train_final(chain);
   for (const auto& [slide, reason] :
@@ -213,6 +249,7 @@ nlohmann::json run_chain(Chain& chain, const std::vector<pathology::SlideItem>& 
   chain_report(cv, trained, chain.set, pictures, chain.failures, context).write(directory.report());
   results = results_of(chain, cv, trained, pictures, directory.report());
   directory.end(context, results);
+  remove_older_results(directory);
   return results;
 }
 

@@ -9,7 +9,6 @@
 #include "apps/common/console.h"
 #include "apps/common/run_directory.h"
 #include "libattn/io/text.h"
-#include "pathology/chain/outputs.h"
 #include "pathology/mil/cross_validation.h"
 
 namespace attn::app {
@@ -38,8 +37,7 @@ int run(const CvArgs& args, const Context& context) {
   pathology::CrossValidationOptions options = args.cv;
   options.config = args.model.resolve(context, args.cv.validation > 0);
   if (!args.out) context.if_interrupted = "nothing is kept without --out";
-  if (context.common.attention_report)
-    pathology::require_writable(*context.common.attention_report, "--attention-report");
+  args.bags.check_outputs(context, args.out.value_or(std::filesystem::path()));
   const auto set = args.bags.load(context.hooks);
   options.threads = context.common.threads;
   std::optional<RunDirectory> directory;

@@ -43,15 +43,22 @@ void declare(EvaluateArgs& args, OptionTable& table) {
              .unit = "FILE.csv"});
 }
 
-int run(const EvaluateArgs& args, const Context& context) {
-  context.if_interrupted = "an evaluation keeps nothing";
-  if (args.out) {
-    pathology::require_writable(*args.out, "--out");
-    pathology::refuse_overwriting(
-        {*args.out}, {args.bags.value_or(fs::path()), args.labels.value_or(fs::path())});
-  }
+// Before any work.
+void check_outputs(const EvaluateArgs& args, const Context& context) {
+  const std::vector<fs::path> written{args.out.value_or(fs::path()),
+                                      context.common.attention_report.value_or(fs::path())};
+  pathology::refuse_overwriting(written, pathology::files_of_run(args.run));
+  pathology::refuse_overwriting(
+      written,
+      pathology::files_of_bags(args.bags.value_or(fs::path()), args.labels.value_or(fs::path())));
+  if (args.out) pathology::require_writable(*args.out, "--out");
   if (context.common.attention_report)
     pathology::require_writable(*context.common.attention_report, "--attention-report");
+}
+
+int run(const EvaluateArgs& args, const Context& context) {
+  context.if_interrupted = "an evaluation keeps nothing";
+  check_outputs(args, context);
   auto options = args.options;
   options.bags = args.bags.value_or(fs::path());
   options.labels = args.labels.value_or(fs::path());

@@ -118,6 +118,8 @@ void check(const HeatmapArgs& args, bool one_file, const std::vector<pathology::
   if (args.truth && slides.size() != 1 && !fs::is_directory(*args.truth))
     throw UsageError(fmt::format("--truth {} is one file, but there are {} slides; give a folder",
                                  args.truth->string(), slides.size()));
+  pathology::refuse_overwriting({context.common.attention_report.value_or(fs::path())},
+                                pathology::files_of_run(args.run));
   if (context.common.dry_run) return;
   if (one_file) pathology::require_writable(args.out, "--out");
   if (context.common.attention_report)
@@ -136,8 +138,14 @@ int run(const HeatmapArgs& args, const Context& context) {
       .truth = args.truth,
       .heatmap = args.heatmap,
       .top = args.top};
-  const auto outcome = heatmap_stage(
-      job, {.args = args.slides, .slides = slides, .out = args.out, .one_file = one_file}, context);
+  const auto outcome =
+      heatmap_stage(job,
+                    {.args = args.slides,
+                     .slides = slides,
+                     .out = args.out,
+                     .one_file = one_file,
+                     .outputs = {context.common.attention_report.value_or(fs::path())}},
+                    context);
   if (context.common.attention_report && !context.common.dry_run)
     write_attention_report(*context.common.attention_report, model.file.string(),
                            entropies_of(outcome.facts));

@@ -3,15 +3,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "attn/error.h"
+#include "pathology/chain/outputs.h"
 
 namespace attn::app {
 
 pathology::BagSet BagArgs::load(const Hooks& hooks) const {
   if (!std::filesystem::exists(bags)) throw Error(bags.string() + ": no such file or folder");
   return pathology::load_bags(bags, labels.value_or(std::filesystem::path()), columns, hooks);
+}
+
+void BagArgs::check_outputs(const Context& context, const std::filesystem::path& out,
+                            const std::filesystem::path& other) const {
+  auto read = pathology::files_of_bags(bags, labels.value_or(std::filesystem::path()));
+  if (!out.empty()) pathology::refuse_overwriting(pathology::own_files_of_run(out), read);
+  if (!context.common.attention_report) return;
+  const auto& report = *context.common.attention_report;
+  read.push_back(other);
+  pathology::refuse_overwriting({report}, read);
+  if (!out.empty()) pathology::refuse_overwriting({report}, pathology::files_of_run(out));
+  pathology::require_writable(report, "--attention-report");
 }
 
 void declare_bags(BagArgs& args, OptionTable& table) {
@@ -196,7 +210,8 @@ void declare_model(ModelArgs& args, OptionTable& table) {
 }
 
 std::string metric_text(const nlohmann::json& value) {
-  return value.is_number() ? fmt::format("{:.3f}", value.get<double>()) : "-";
+  const bool defined = value.is_number() && std::isfinite(value.get<double>());
+  return defined ? fmt::format("{:.3f}", value.get<double>()) : "-";
 }
 
 namespace {

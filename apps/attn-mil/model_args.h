@@ -20,6 +20,11 @@ struct BagArgs {
   pathology::LabelOptions columns;
 
   pathology::BagSet load(const Hooks& hooks) const;
+  /// Before the work: throws attn::UsageError when a file of the run directory `out` (may be empty)
+  /// is one of the bags or labels, or --attention-report is one of those, of `out`, or `other`;
+  /// StorageError when it cannot be written.
+  void check_outputs(const Context& context, const std::filesystem::path& out,
+                     const std::filesystem::path& other = {}) const;
 };
 void declare_bags(BagArgs& args, OptionTable& table);
 /// --id-column, --label-column and --patient-column of `table_name` ("--labels").
@@ -45,7 +50,7 @@ struct ModelArgs {
 };
 void declare_model(ModelArgs& args, OptionTable& table);
 
-/// "0.912" or "-" for null.
+/// "0.912" or "-" for null and NaN.
 std::string metric_text(const nlohmann::json& value);
 /// A table for people: columns padded to the widest cell, the first left-aligned.
 std::string text_table(const std::vector<std::vector<std::string>>& rows);

@@ -31,6 +31,7 @@ std::vector<PredictItem> bag_items(const pathology::TrainedModel& model, const f
 PredictOutcome predict_stage(const pathology::TrainedModel& model, const PredictInputs& inputs,
                              const Context& context) {
   std::vector<PredictItem> items;
+  std::vector<fs::path> read{model.file};
   SlideArgs slides = inputs.slides;
   slides.inputs.clear();
   for (const auto& input : inputs.slides.inputs) {
@@ -38,12 +39,18 @@ PredictOutcome predict_stage(const pathology::TrainedModel& model, const Predict
       slides.inputs.push_back(input);
       continue;
     }
+    const auto files = pathology::files_of_bags(input, {});
+    read.insert(read.end(), files.begin(), files.end());
     for (auto& item : bag_items(model, input, context)) items.push_back(std::move(item));
   }
   pathology::SlidePipeline pipeline;
   if (!slides.inputs.empty()) pipeline = model.pipeline(slides.max_unreadable);
   const pathology::FeatureStore store{inputs.features, context.common.overwrite};
-  for (const auto& slide : slides.find())
+  const auto found = slides.find();
+  const auto slide_files = pathology::files_of_slides(slides.inputs, found);
+  read.insert(read.end(), slide_files.begin(), slide_files.end());
+  pathology::refuse_overwriting(inputs.outputs, read);
+  for (const auto& slide : found)
     items.push_back({slide.id,
                      [&, slide] { return prediction_config(model, pipeline, slides.open(slide)); },
                      [&, slide] {
@@ -76,9 +83,10 @@ namespace {
 
 void refuse_overwriting(const pathology::HeatmapJob& job, const HeatmapInputs& inputs,
                         const std::vector<pathology::AttentionFiles>& files, const Batch& batch) {
-  std::vector<fs::path> read{job.model.file}, written;
+  std::vector<fs::path> read = pathology::files_of_slides(inputs.args.inputs, inputs.slides);
+  std::vector<fs::path> written = inputs.outputs;
+  read.push_back(job.model.file);
   for (size_t i = 0; i < files.size(); ++i) {
-    read.push_back(inputs.slides[i].path);
     if (job.truth)
       read.push_back(fs::is_directory(*job.truth) ? *job.truth / (inputs.slides[i].id + ".geojson")
                                                   : *job.truth);
@@ -99,8 +107,9 @@ HeatmapOutcome heatmap_stage(const pathology::HeatmapJob& job, const HeatmapInpu
   for (const auto& item : inputs.slides) {
     files.push_back(
         pathology::attention_files(inputs.one_file ? inputs.out : inputs.out / (item.id + ".png")));
-    batch.items.push_back(
-        {item.id, inputs.one_file ? fs::path() : inputs.out / (item.id + ".json")});
+    batch.items.push_back({item.id,
+                           inputs.one_file ? fs::path() : inputs.out / (item.id + ".json"),
+                           {files.back().overlay, files.back().top_tiles, files.back().geojson}});
   }
   refuse_overwriting(job, inputs, files, batch);
   batch.current = [&](size_t i) {
@@ -114,10 +123,12 @@ HeatmapOutcome heatmap_stage(const pathology::HeatmapJob& job, const HeatmapInpu
                             context.common.threads, context.hooks);
     if (!inputs.one_file) io::write_json(batch.items[i].output, facts[i]);
   };
-  if (inputs.one_file && !context.common.dry_run)
+  if (inputs.one_file && !context.common.dry_run) {
     batch.work(0);  // its failure is the verb's
-  else
+    outcome.batch.done = outcome.batch.total = 1;
+  } else {
     outcome.batch = run_batch(batch, context);
+  }
   for (size_t i = 0; i < facts.size(); ++i)
     if (!facts[i].is_null() && (inputs.one_file || outcome.batch.good[i]))
       outcome.facts.push_back(std::move(facts[i]));

@@ -47,28 +47,31 @@ void declare(PredictArgs& args, OptionTable& table) {
 }
 
 int run(const PredictArgs& args, const Context& context) {
-  pathology::require_writable(args.out, "--out");
-  if (context.common.attention_report)
-    pathology::require_writable(*context.common.attention_report, "--attention-report");
-  pathology::refuse_overwriting({args.out}, args.slides.inputs);
-  const auto model = pathology::load_trained_model(args.run);
+  const fs::path report = context.common.attention_report.value_or(fs::path());
   const auto& shard = context.common.shard;
   const fs::path out = shard.count == 1
                            ? args.out
                            : args.out.parent_path() /
                                  fmt::format("{}.{}-of-{}{}", args.out.stem().string(), shard.index,
                                              shard.count, args.out.extension().string());
-  const auto outcome =
-      predict_stage(model, {args.slides, args.features.value_or(fs::path()), args.out}, context);
+  pathology::refuse_overwriting({args.out, out, report}, args.slides.inputs);
+  pathology::refuse_overwriting({args.out, out, report}, pathology::files_of_run(args.run));
+  if (!context.common.dry_run) {
+    pathology::require_writable(args.out, "--out");
+    if (!report.empty()) pathology::require_writable(report, "--attention-report");
+  }
+  const auto model = pathology::load_trained_model(args.run);
+  const auto outcome = predict_stage(
+      model, {args.slides, args.features.value_or(fs::path()), args.out, {args.out, out, report}},
+      context);
   if (context.common.dry_run) {
     if (context.common.json) print_json(to_json(outcome.batch));
     return outcome.batch.exit_code();
   }
   const auto& [set, predictions] = outcome.table;
   pathology::write_predictions(out, set, set.classes, predictions);
-  if (context.common.attention_report)
-    write_attention_report(*context.common.attention_report, model.file.string(),
-                           entropies_of(set, predictions));
+  if (!report.empty())
+    write_attention_report(report, model.file.string(), entropies_of(set, predictions));
   if (context.common.json) {
     auto document = to_json(outcome.batch);
     document["predictions"] = nlohmann::json::array();

@@ -50,7 +50,7 @@ void declare(RunArgs& args, OptionTable& table) {
              .help = "folder for everything; report.html tells it",
              .unit = "DIR",
              .required = true});
-  declare_columns(args.columns, "--labels", table);
+  declare_columns(args.columns, "--labels, or without it of the manifest", table);
   table.add({.name = "heatmaps",
              .target = &args.heatmaps,
              .help = "slides drawn with heat map and top tiles, classes in turn",
@@ -74,13 +74,33 @@ void tell(const RunArgs& args, const nlohmann::json& results, const Context& con
 }
 
 // Refuses what cannot be asked for together, before any work.
-void check(const RunArgs& args, const pathology::MilConfig& config, const Context& context) {
+void check_options(const RunArgs& args, const pathology::MilConfig& config,
+                   const Context& context) {
   if (context.common.shard.count > 1)
     throw UsageError(
         "--shard: the chain ends in one model; run tile and features with --shard first, then run "
         "without");
   if (args.compare_aem && config.aem.weight == 0)
     throw UsageError("--compare-aem has no effect: the weight to compare with 0 is 0; raise --aem");
+}
+
+// What the chain reads is none of what it writes by a name of its own.
+void check_outputs(const RunArgs& args, const std::vector<pathology::SlideItem>& slides,
+                   const Context& context) {
+  auto read = pathology::files_of_slides(args.slides.inputs, slides);
+  read.push_back(args.labels.value_or(fs::path()));
+  if (args.truth && !fs::is_directory(*args.truth)) read.push_back(*args.truth);
+  std::vector<fs::path> written{context.common.attention_report.value_or(fs::path()),
+                                args.out / "tiles" / "tiles.csv",
+                                args.out / "model" / pathology::kChainLabels};
+  for (const auto& folder :
+       {args.out, args.out / "tiles", args.out / "features", args.out / "heatmaps"})
+    written.push_back(folder / "failures.csv");
+  for (const auto& folder : {args.out, args.out / "model"})
+    for (auto& file : pathology::own_files_of_run(folder)) written.push_back(std::move(file));
+  pathology::refuse_overwriting(written, read);
+  pathology::refuse_overwriting({written.front()}, pathology::files_of_run(args.out));
+  pathology::refuse_overwriting({written.front()}, pathology::files_of_run(args.out / "model"));
   if (context.common.attention_report && !context.common.dry_run)
     pathology::require_writable(*context.common.attention_report, "--attention-report");
 }
@@ -88,8 +108,9 @@ void check(const RunArgs& args, const pathology::MilConfig& config, const Contex
 int run(const RunArgs& args, const Context& context) {
   Chain chain{.args = args, .context = context};
   chain.config = args.model.resolve(context, args.cv.validation > 0);
-  check(args, chain.config, context);
-  const auto slides = args.slides.find();
+  check_options(args, chain.config, context);
+  const auto slides = args.slides.find(args.labels ? pathology::LabelOptions{} : args.columns);
+  check_outputs(args, slides, context);
   if (context.common.dry_run) {
     const auto plan =
         tile_stage(args.slides, slides,
@@ -126,6 +147,7 @@ Verb run_verb() {
                               "predictions, heat maps and report",
                    .example = "attn-mil run W/data/slides --labels W/data/labels.csv --mpp 1.0 "
                               "--compare-aem --out W/chain",
+                   .details = "--dry-run tells of the tiles only: all else depends on them.",
                    .batch = true,
                    .attention = true},
               declare, run);

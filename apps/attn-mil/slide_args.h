@@ -20,8 +20,11 @@ struct SlideArgs {
   std::optional<double> slide_mpp;
   double max_unreadable = pathology::kMaxUnreadable;
 
-  /// The slides of all inputs. Throws attn::Error: nothing found, an id twice.
-  std::vector<pathology::SlideItem> find() const { return pathology::find_slides(inputs); }
+  /// The slides of all inputs; `columns` of manifests. Throws attn::Error: nothing found, an id
+  /// twice.
+  std::vector<pathology::SlideItem> find(const pathology::LabelOptions& columns = {}) const {
+    return pathology::find_slides(inputs, columns);
+  }
   /// Opens one of them: the manifest's mpp goes before what the file states, --slide-mpp after it.
   pathology::Slide open(const pathology::SlideItem& item) const;
 };

@@ -17,7 +17,7 @@ BatchResult tile_stage(const SlideArgs& args, const std::vector<pathology::Slide
   std::vector<fs::path> read, written;
   for (const auto& slide : slides) {
     files.push_back(pathology::tile_files(out, slide.id));
-    batch.items.push_back({slide.id, files.back().tiles});
+    batch.items.push_back({slide.id, files.back().tiles, {files.back().preview}});
     read.push_back(slide.path);
     written.insert(written.end(), {files.back().tiles, files.back().preview});
   }
@@ -57,7 +57,8 @@ BatchResult features_stage(const std::vector<pathology::FeatureInput>& inputs,
   Batch batch{.folder = out, .items = {}, .current = {}, .work = {}};
   std::vector<fs::path> read, written;
   for (const auto& input : inputs) {
-    batch.items.push_back({input.tiles.stem().string(), out / input.tiles.filename()});
+    const std::string id = pathology::slide_id_of(input.tiles);
+    batch.items.push_back({id, out / (id + ".h5")});
     read.push_back(input.tiles);
     written.push_back(batch.items.back().output);
   }

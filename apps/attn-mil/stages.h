@@ -21,8 +21,8 @@ BatchResult tile_stage(const SlideArgs& args, const std::vector<pathology::Slide
                        const pathology::TileJob& job, const std::filesystem::path& out,
                        const Context& context);
 
-/// Features of every tile file: OUT/ID.h5. Where tile has set a slide's older tiles aside, its
-/// features are set aside, too.
+/// Features of every tile file: OUT/ID.h5, by the id of its slide. Where tile has set a slide's
+/// older tiles aside, its features are set aside, too.
 BatchResult features_stage(const std::vector<pathology::FeatureInput>& inputs,
                            const pathology::FeatureJob& job, const std::filesystem::path& out,
                            const Context& context);
@@ -32,11 +32,14 @@ struct PredictInputs {
   const SlideArgs& slides;         ///< slides, or feature files, folders of them, CSV bags
   std::filesystem::path features;  ///< where slides' features are kept; empty: nowhere
   std::filesystem::path table;     ///< FILE.csv; what is finished is kept in FILE.parts/
+  /// Also written by the caller: refused where they are among what is read.
+  std::vector<std::filesystem::path> outputs = {};
 };
 struct PredictOutcome {
   BatchResult batch;
   pathology::PredictionTable table;  ///< of what was predicted, now or before
 };
+/// Throws attn::UsageError when an output of `inputs` is one of the files it reads.
 PredictOutcome predict_stage(const pathology::TrainedModel& model, const PredictInputs& inputs,
                              const Context& context);
 
@@ -46,6 +49,8 @@ struct HeatmapInputs {
   std::vector<pathology::SlideItem> slides;
   std::filesystem::path out;  ///< X.png for one slide, else a folder for ID.png
   bool one_file = false;      ///< which of the two `out` is
+  /// Also written by the caller: refused where they are among what is read.
+  std::vector<std::filesystem::path> outputs = {};
 };
 struct HeatmapOutcome {
   BatchResult batch;

@@ -35,7 +35,8 @@ int run(const TissueVerbArgs& args, const Context& context) {
   std::vector<fs::path> read, written;
   for (const auto& slide : slides) {
     files.push_back(pathology::tissue_files(args.out, slide.id));
-    batch.items.push_back({slide.id, files.back().facts});
+    batch.items.push_back(
+        {slide.id, files.back().facts, {files.back().preview, files.back().outlines}});
     read.push_back(slide.path);
     written.insert(written.end(), {files.back().preview, files.back().outlines});
   }

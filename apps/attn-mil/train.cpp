@@ -10,7 +10,6 @@
 #include "apps/common/run_directory.h"
 #include "libattn/io/run_json.h"
 #include "libattn/io/text.h"
-#include "pathology/chain/outputs.h"
 #include "pathology/mil/mil_run.h"
 
 namespace attn::app {
@@ -82,12 +81,17 @@ void tell(const fs::path& out, const nlohmann::json& metrics, const Context& con
     print(metrics_table(metrics) + fmt::format("run directory: {}\n", out.string()));
 }
 
-// The metrics of a finished run on the same bags with the same split, or null.
+// The metrics of a finished run on the same bags with the same split whose files are there and
+// whole, or null.
 nlohmann::json finished_metrics(const RunDirectory& run, const pathology::BagSet& set,
                                 const pathology::TrainRunOptions& options, const Context& context) {
-  if (!run.finished(context) || !fs::exists(run.model())) return {};
-  if (!trained_on(pathology::load_mil_model(run.model()), set, split_for(set, options))) return {};
-  return io::read_run_json(run.path()).at("metrics");
+  if (!run.finished(context)) return {};
+  for (const auto& file : {run.model(), run.report(), run.path() / "predictions.csv"})
+    if (!fs::exists(file)) return {};
+  if (!pathology::is_whole_model(run.model()) ||
+      !trained_on(pathology::load_mil_model(run.model()), set, split_for(set, options)))
+    return {};
+  return io::read_run_json(run.path()).value("metrics", nlohmann::json());
 }
 
 void tell_attention(const TrainArgs& args, const Context& context) {
@@ -108,8 +112,7 @@ pathology::TrainRunOptions options_of(const TrainArgs& args, const Context& cont
 
 int run(const TrainArgs& args, const Context& context) {
   const auto options = options_of(args, context);
-  if (context.common.attention_report)
-    pathology::require_writable(*context.common.attention_report, "--attention-report");
+  args.bags.check_outputs(context, args.out, args.split_file.value_or(fs::path()));
   const auto set = args.bags.load(context.hooks);
   const auto directory = RunDirectory::open(args.out, context);
   if (args.resume) {

@@ -1,16 +1,42 @@
 #include "pathology/chain/bag_inputs.h"
 
+#include <algorithm>
+
 #include "attn/error.h"
 #include "libattn/io/table.h"
 #include "pathology/mil/bag_csv.h"
 #include "pathology/mil/bag_h5.h"
+#include "pathology/slide/find_slides.h"
 
 namespace pathology {
 namespace fs = std::filesystem;
+namespace {
+
+bool holds_slides(const fs::path& folder) {
+  std::error_code error;
+  const fs::directory_iterator entries(folder, error);
+  return std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    std::error_code ignored;
+    return entry.is_regular_file(ignored) && !entry.path().filename().string().starts_with('.') &&
+           entry.path().extension() != ".h5" && looks_like_slide(entry.path());
+  });
+}
+
+bool folder_holds_bags(const fs::path& folder) {
+  const std::vector<fs::path> files = feature_files(folder);
+  if (files.empty()) return false;
+  if (!holds_slides(folder)) return true;
+  if (files.front().parent_path() != folder) return false;  // features of the slides above them
+  throw attn::UsageError(folder.string() +
+                         " holds slides and feature files (.h5) side by side; put either into a "
+                         "folder of its own, or name the files one by one");
+}
+
+}  // namespace
 
 bool holds_bags(const fs::path& path) {
   if (!fs::exists(path)) throw attn::Error(path.string() + ": no such file or folder");
-  if (fs::is_directory(path)) return !feature_files(path).empty();
+  if (fs::is_directory(path)) return folder_holds_bags(path);
   if (path.extension() == ".h5") return true;
   return path.extension() == ".csv" && attn::io::Table::read(path).has("bag");
 }

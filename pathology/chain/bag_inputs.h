@@ -10,9 +10,9 @@
 
 namespace pathology {
 
-/// Whether `path` is features rather than slides: an .h5 file, a folder (or its h5_files/ or
-/// features/) with .h5 files, or a CSV with a column `bag`. Throws attn::Error when it does not
-/// exist.
+/// Whether `path` is features rather than slides: an .h5 file, a folder with .h5 files, a folder
+/// without slides but with .h5 files in its h5_files/ or features/, or a CSV with a column `bag`.
+/// Throws attn::Error when it does not exist, attn::UsageError for a folder that holds both.
 bool holds_bags(const std::filesystem::path& path);
 
 /// One bag file: an .h5 with one bag, or a CSV with many.

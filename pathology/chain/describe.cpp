@@ -8,10 +8,14 @@
 
 #include "attn/error.h"
 #include "libattn/io/hdf5.h"
+#include "libattn/io/json.h"
 #include "libattn/io/run_json.h"
 #include "libattn/io/table.h"
 #include "libattn/train/model_file.h"
+#include "pathology/chain/bag_inputs.h"
+#include "pathology/geojson/geojson.h"
 #include "pathology/mil/bag_csv.h"
+#include "pathology/mil/bag_h5.h"
 #include "pathology/mil/mil_run.h"
 #include "pathology/slide/features.h"
 #include "pathology/slide/find_slides.h"
@@ -93,6 +97,11 @@ json counts_of(const std::vector<std::string>& labels) {
 json describe_table(const fs::path& path, const attn::Hooks& hooks) {
   const auto table = attn::io::Table::read(path);
   json out{{"kind", "table"}, {"rows", table.rows()}, {"columns", table.columns()}};
+  if (table.has("predicted") && table.has("attention_entropy")) {
+    out["kind"] = "predictions";
+    out["predicted"] = counts_of(table.strings("predicted"));
+    return out;
+  }
   if (table.has("bag") && table.has("label")) {
     const BagSet set = read_bag_csv(path, {}, hooks);
     std::vector<std::string> labels;
@@ -124,16 +133,54 @@ json describe_model(const fs::path& path) {
   return config;
 }
 
+json describe_run(const fs::path& folder) {
+  json out = attn::io::read_run_json(folder);
+  out["kind"] = "run";
+  return out;
+}
+
+/// Names only: a folder may hold thousands.
+json describe_files(const char* kind, const std::vector<fs::path>& files) {
+  json names = json::array();
+  for (const fs::path& file : files) names.push_back(file.stem().string());
+  return {{"kind", kind}, {"slides", names}};
+}
+
+bool holds_tiles(const fs::path& h5) {
+  const auto file = attn::io::Hdf5File::open(h5);
+  return file.exists("coords") && !file.exists("features");
+}
+
 json describe_folder(const fs::path& path) {
-  if (fs::exists(path / "run.json")) {
-    json out = attn::io::read_run_json(path);
-    out["kind"] = "run";
-    return out;
+  if (fs::exists(path / "run.json")) return describe_run(path);
+  if (fs::is_directory(path / "patches"))
+    return describe_files("folder of tiles", feature_files(path / "patches"));
+  if (holds_bags(path)) {
+    const std::vector<fs::path> files = feature_files(path);
+    return describe_files(holds_tiles(files.front()) ? "folder of tiles" : "folder of features",
+                          files);
   }
   const auto slides = find_slides(path);
   json ids = json::array();
   for (const auto& slide : slides) ids.push_back(slide.id);
   return {{"kind", "folder of slides"}, {"slides", ids}};
+}
+
+json describe_outlines(const fs::path& path) {
+  json classes = json::object();
+  const std::vector<Outline> outlines = read_geojson(path);
+  for (const Outline& outline : outlines)
+    classes[outline.classification] = classes.value(outline.classification, 0) + 1;
+  return {{"kind", "outlines"}, {"outlines", outlines.size()}, {"classes", classes}};
+}
+
+// run.json, simulate.json, source.json and the facts beside pictures: as they stand.
+json describe_json(const fs::path& path) {
+  if (path.filename() == "run.json") return describe_run(path.parent_path());
+  json contents = attn::io::read_json(path);
+  if (contents.is_object() && contents.value("type", json()) == "FeatureCollection")
+    return describe_outlines(path);
+  return {{"kind", "json"}, {"contents", std::move(contents)}};
 }
 
 // The suffix of tables; gzip may be around it.
@@ -152,6 +199,8 @@ json describe(const fs::path& path, const attn::Hooks& hooks) {
   const std::string head = first_bytes(path);
   if (head.empty()) throw attn::Error(path.string() + " is empty");
   if (head.starts_with("\x89HDF\r\n\x1a\n") || path.extension() == ".h5") return describe_h5(path);
+  if (path.extension() == ".geojson") return describe_outlines(path);
+  if (path.extension() == ".json") return describe_json(path);
   if ((head.size() > 8 && head[8] == '{') || path.extension() == ".safetensors")
     return describe_model(path);
   if (head.starts_with("PAR1") || names_a_table(path)) return describe_table(path, hooks);

@@ -8,9 +8,9 @@
 
 namespace pathology {
 
-/// Facts about a slide, tile file, feature file, table of bags or labels, model file or run
-/// directory; "kind" names which it is. Nothing that could name a patient is in it. Throws
-/// attn::Error when the file is none of these or is damaged.
+/// Facts about a slide, tile file, feature file, table, model file, JSON or GeoJSON file, run
+/// directory, or folder of slides, tiles or features; "kind" names which it is. Nothing that could
+/// name a patient is in it. Throws attn::Error when the file is none of these or is damaged.
 nlohmann::json describe(const std::filesystem::path& path, const attn::Hooks& hooks);
 
 }  // namespace pathology

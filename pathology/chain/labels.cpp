@@ -1,9 +1,11 @@
 #include "pathology/chain/labels.h"
 
 #include <algorithm>
+#include <set>
 
 #include "attn/error.h"
 #include "libattn/io/csv.h"
+#include "libattn/io/nearest_name.h"
 #include "libattn/io/text.h"
 
 namespace pathology {
@@ -18,26 +20,45 @@ void add_patients(LabelTable& table, const std::map<std::string, size_t>& rows,
     if (row == rows.end() || !slide.case_id) continue;
     std::string& patient = table.patients[row->second];
     if (!patient.empty() && patient != *slide.case_id)
-      throw attn::Error(csv.string() + " gives slide " + attn::io::quote_text(slide.id) +
-                        " another patient than the manifest's column case_id; correct one of them");
+      throw attn::Error(
+          csv.string() + " gives slide " + attn::io::quote_text(slide.id) +
+          " another patient than the manifest's column of patients; correct one of them");
     patient = *slide.case_id;
   }
+}
+
+/// Labelled slides of the table that are not here would be missed in silence.
+void warn_of_absent(const LabelTable& table, const std::map<std::string, size_t>& rows,
+                    const std::vector<SlideItem>& slides, const std::filesystem::path& csv,
+                    const attn::Hooks& hooks) {
+  std::set<std::string> here;
+  for (const SlideItem& slide : slides) here.insert(without_slide_extension(slide.id));
+  std::vector<std::string> absent;
+  for (const auto& [id, row] : rows)
+    if (!table.labels[row].empty() && !here.contains(id)) absent.push_back(id);
+  if (!absent.empty())
+    hooks.warning(std::to_string(absent.size()) +
+                  (absent.size() == 1 ? " labelled slide of " : " labelled slides of ") +
+                  csv.string() +
+                  " left out, not being among the slides: " + attn::io::list_names(absent));
 }
 
 }  // namespace
 
 LabelTable labels_of(const std::vector<SlideItem>& slides, const std::filesystem::path& csv,
-                     const LabelOptions& options) {
+                     const LabelOptions& options, const attn::Hooks& hooks) {
   if (!csv.empty()) {
     LabelTable table = read_labels(csv, options);
     const auto rows = label_rows(table, csv);
     if (std::none_of(slides.begin(), slides.end(), [&](const SlideItem& slide) {
-          return rows.contains(without_slide_extension(slide.id));
+          const auto row = rows.find(without_slide_extension(slide.id));
+          return row != rows.end() && !table.labels[row->second].empty();
         }))
       throw attn::Error(csv.string() + " has no label for any of the " +
                         std::to_string(slides.size()) + " slides; its first id is '" +
                         table.ids.front() + "', the first slide is '" + slides.front().id + "'");
     add_patients(table, rows, slides, csv);
+    warn_of_absent(table, rows, slides, csv, hooks);
     return table;
   }
   LabelTable table;
@@ -58,7 +79,7 @@ void write_labels(const std::filesystem::path& path, const LabelTable& labels,
   std::vector<std::vector<attn::io::Cell>> out;
   for (const SlideItem& slide : slides) {
     const auto row = rows.find(without_slide_extension(slide.id));
-    if (row == rows.end()) continue;
+    if (row == rows.end() || labels.labels[row->second].empty()) continue;
     const std::string& patient = labels.patients[row->second];
     out.push_back({slide.id, labels.labels[row->second], patient.empty() ? slide.id : patient});
   }

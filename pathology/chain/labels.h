@@ -4,17 +4,19 @@
 #include <filesystem>
 #include <vector>
 
+#include "attn/hooks.h"
 #include "pathology/mil/bag.h"
 #include "pathology/slide/find_slides.h"
 
 namespace pathology {
 
 /// The labels in `csv`, or where that is empty those of the manifest the slides came from; patients
-/// that the table does not tell are the manifest's. Throws attn::Error when the table has no label
+/// that the table does not tell are the manifest's. Warns of labelled slides of the table that are
+/// not among `slides`. Throws attn::Error when the table has no label
 /// for any of the slides or another patient than the manifest; attn::UsageError when there is
 /// neither table nor column.
 LabelTable labels_of(const std::vector<SlideItem>& slides, const std::filesystem::path& csv,
-                     const LabelOptions& options);
+                     const LabelOptions& options, const attn::Hooks& hooks = {});
 
 /// Writes slide_id,label,case_id for those of `slides` that have a label. Atomic.
 void write_labels(const std::filesystem::path& path, const LabelTable& labels,

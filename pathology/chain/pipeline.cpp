@@ -110,8 +110,8 @@ Slide open_slide_of(const fs::path& tile_file, const Tiles& tiles, const fs::pat
                       " does not say which slide it belongs to; give the folder by --slides");
   const fs::path path = slides.empty() ? tiles.slide_path : slide_in(slides, tiles);
   if (!fs::exists(path))
-    throw attn::Error(tile_file.string() + ": its slide " + path.string() +
-                      " is gone; give the folder where it is now by --slides");
+    throw attn::StorageError(tile_file.string() + ": its slide " + path.string() +
+                             " is gone; give the folder where it is now by --slides");
   Slide slide = Slide::open(path, {.instead = {}, .otherwise = slide_mpp}, tiles.slide_id);
   if (!tiles.config.is_null() &&
       is_another(slide, tiles.config, !slides.empty(), tile_file.string()))

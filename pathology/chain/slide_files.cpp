@@ -118,6 +118,16 @@ Tiles write_tile_files(const TileFiles& files, const Slide& slide, const TileJob
   return tiles;
 }
 
+std::string slide_id_of(const fs::path& tile_file) {
+  try {
+    std::string id = read_tiles(tile_file).slide_id;
+    if (!id.empty() && id.find('/') == std::string::npos && !id.starts_with('.')) return id;
+  } catch (const attn::Error&) {
+    return tile_file.stem().string();  // its turn will come, and say what is wrong
+  }
+  return tile_file.stem().string();
+}
+
 bool feature_file_current(const fs::path& path, const FeatureInput& input, const FeatureJob& job) {
   return features_current(path, features_config(tiles_of(input, job), job.encoder),
                           job.max_unreadable);

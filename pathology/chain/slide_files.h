@@ -57,6 +57,9 @@ struct FeatureJob {
 struct FeatureInput {
   std::filesystem::path tiles, slide;
 };
+/// The id of the slide that a tile file is of, which names its feature file: "a" of TRIDENT's
+/// a_patches.h5. The file's name less .h5 where it cannot be read or its id names no file.
+std::string slide_id_of(const std::filesystem::path& tile_file);
 /// Whether `path` holds the features of these tiles by the same job.
 bool feature_file_current(const std::filesystem::path& path, const FeatureInput& input,
                           const FeatureJob& job);

@@ -1,5 +1,7 @@
 #include "pathology/chain/slides_of_run.h"
 
+#include <ATen/ATen.h>
+
 #include <map>
 #include <set>
 
@@ -7,9 +9,19 @@
 #include "libattn/io/digest.h"
 #include "pathology/chain/bag_inputs.h"
 #include "pathology/chain/heatmap_files.h"
+#include "pathology/mil/bag_h5.h"
 
 namespace pathology {
 namespace fs = std::filesystem;
+namespace {
+
+std::set<std::string> ids_of(const BagSet& set) {
+  std::set<std::string> ids;
+  for (const Bag& bag : set.bags) ids.insert(bag.id);
+  return ids;
+}
+
+}  // namespace
 
 std::vector<SlideItem> slides_to_draw(const BagSet& labelled, const std::vector<SlideItem>& slides,
                                       int64_t most) {
@@ -29,8 +41,7 @@ std::vector<SlideItem> slides_to_draw(const BagSet& labelled, const std::vector<
 std::vector<std::pair<std::string, std::string>> write_all_predictions(
     const fs::path& path, const TrainRunResult& run, const BagSet& set,
     const std::vector<SlideItem>& slides, const fs::path& features, const attn::Hooks& hooks) {
-  std::set<std::string> known;
-  for (const Bag& bag : set.bags) known.insert(bag.id);
+  const std::set<std::string> known = ids_of(set);
   BagSet all = set;
   std::vector<BagPrediction> predictions = run.predictions;
   std::vector<std::string> part = run.part;
@@ -52,6 +63,22 @@ std::vector<std::pair<std::string, std::string>> write_all_predictions(
   }
   write_predictions(path, all, run.model.classes, predictions, part);
   return failures;
+}
+
+std::string unlabelled_digest(const BagSet& labelled, const std::vector<SlideItem>& slides,
+                              const fs::path& features, const attn::Hooks& hooks) {
+  const std::set<std::string> known = ids_of(labelled);
+  attn::io::Digest digest;
+  for (const SlideItem& slide : slides) {
+    if (known.contains(slide.id)) continue;
+    hooks.check();
+    try {
+      digest_bag(digest, read_feature_file(features / (slide.id + ".h5")).bag, "");
+    } catch (const attn::Error&) {
+      digest.update(slide.id + '\0');  // its prediction will say what is wrong
+    }
+  }
+  return digest.hex();
 }
 
 std::string truth_digest(const std::optional<fs::path>& truth,

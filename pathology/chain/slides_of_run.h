@@ -24,6 +24,11 @@ std::vector<std::pair<std::string, std::string>> write_all_predictions(
     const std::vector<SlideItem>& slides, const std::filesystem::path& features,
     const attn::Hooks& hooks);
 
+/// Digest of the ids and features (`features`/ID.h5) of those of `slides` that are not in
+/// `labelled`: whether their predictions are still theirs. Throws Interrupted.
+std::string unlabelled_digest(const BagSet& labelled, const std::vector<SlideItem>& slides,
+                              const std::filesystem::path& features, const attn::Hooks& hooks);
+
 /// Digest of the outlines of `slides` (`truth_file`), of those that have any: whether they are the
 /// same as before. Empty without truth.
 std::string truth_digest(const std::optional<std::filesystem::path>& truth,

@@ -75,7 +75,7 @@ has "$W/stated/tiles.csv" '^sim-0003,.*,0.25,override,'
 } >"$W/manifest.csv"
 printf 'slide_id,label\nsim-0003,a\nsim-0004,a\nsim-0005,b\nsim-0006,b\n' >"$W/plain.csv"
 run "$MIL" run "$W/manifest.csv" --labels "$W/plain.csv" --out "$W/patients" "${TILES[@]}" --folds 2 --epochs 1 --heatmaps 0
-has "$W/patients/labels.csv" '^sim-0004,a,p2$'
+has "$W/patients/model/labels.csv" '^sim-0004,a,p2$'
 
 # A finished run is one of the same patients and the same split.
 cp "$DATA/labels.csv" "$W/labels.csv"
@@ -110,6 +110,40 @@ refused 2 'written over' "$MIL" heatmap --run "$W/run" --slide "$W/slides/sim-00
 same "$W/sim-0003.geojson" "$DATA/truth/sim-0003.geojson" "the truth was written over"
 refused 2 'written over' "$MIL" heatmap --run "$W/run" --slide "$DATA/slides" --truth "$DATA/truth" --out "$DATA/truth"
 refused 2 'written over' "$MIL" features "$W/one" --out "$W/one/patches"
+cp "$W/run/model.safetensors" "$W/kept"
+refused 2 'written over' "$MIL" evaluate --run "$W/run" --out "$W/run/model.safetensors"
+same "$W/run/model.safetensors" "$W/kept" "the model was written over"
+refused 2 'written over' "$MIL" evaluate --run "$W/run" --out "$W/labels.csv"
+refused 2 'written over' "$MIL" predict --run "$W/run" "$W/slides" --out "$W/slides/sim-0003.tif"
+refused 2 'written over' "$MIL" predict --run "$W/run" "$W/features" --out "$W/features/sim-0003.h5"
+refused 2 'written over' "$MIL" cv --bags "$DATA/features" --labels "$W/labels.csv" --attention-report "$W/labels.csv" --folds 2 --epochs 1
+ok "$MIL" predict --run "$W/run" "$DATA/features" --out "$W/not-made/p.csv" --dry-run
+absent "$W/not-made"
+ok "$MIL" heatmap --run "$W/run" --slide "$DATA/slides/sim-0003.tif" --out "$W/one.png" --json
+json 'd["done"] == 1 and d["total"] == 1'
+# The user's own table of labels lies where the chain writes.
+mkdir -p "$W/own/slides"
+cp -p "$DATA"/slides/sim-000[3-6].tif "$W/own/slides"
+{ echo slide_id,label,note; cat <(tail -n +2 "$W/plain.csv" | sed 's/$/,mine/'); echo sim-0009,a,mine; } >"$W/own/labels.csv"
+cp "$W/own/labels.csv" "$W/own-labels.csv"
+own=("$MIL" run "$W/own/slides" --labels "$W/own/labels.csv" --out "$W/own" "${TILES[@]}" --folds 2 --validation 0 --epochs 1 --hidden 8 --attention 8 --heatmaps 1)
+ok "${own[@]}"
+same "$W/own/labels.csv" "$W/own-labels.csv" "the user's labels were written over"
+has "$W/err" 'warning: 1 labelled slide of .*sim-0009'
+ok "${own[@]}"
+has "$W/err" 'is finished'
+for gone in predictions.csv "heatmaps/sim-0003.png" model/model.safetensors; do # what is missing is made again
+  rm "$W/own/$gone"
+  ok "${own[@]}"
+  exists "$W/own/$gone"
+done
+echo damaged >"$W/own/model/model.safetensors"
+ok "${own[@]}"
+absent "$W/own/report.html.stale"
+# Options that do not suit a slide, or a slide that is away, set nothing aside.
+run "$MIL" tile "$W/own/slides" --out "$W/own/tiles" --mpp 0.05 --tile 64
+[ $code = 1 ] || complain "tiles of 0.05 um per px must fail"
+exists "$W/own/tiles/patches/sim-0003.h5"
 refused 2 'names a folder' "$MIL" predict --run "$W/run" "$DATA/features" --out "$W"
 refused 2 'names a folder' "$MIL" predict --run "$W/run" "$DATA/features" --out "$W/p5/"
 refused 2 'names a folder' "${train[@]}" --labels "$DATA/labels.csv" --out "$W/run" --attention-report "$W"

@@ -49,6 +49,19 @@ TEST(Labels, PatientsThatTheTableDoesNotTellAreTheManifests) {
       AllOf(HasSubstr("l.csv"), HasSubstr("'b'"), HasSubstr("another patient")));
 }
 
+TEST(Labels, LabelledSlidesThatAreNotHereAreTold) {
+  const attn::test::TempFolder folder;
+  attn::test::put(folder / "l.csv", "slide_id,label\na.svs,x\nb,y\ngone,x\nunknown,NA\n");
+  std::vector<std::string> warnings;
+  attn::Hooks hooks;
+  hooks.warn = [&](std::string_view w) { warnings.emplace_back(w); };
+  labels_of(slides({"a", "b"}), folder / "l.csv", {}, hooks);
+  EXPECT_THAT(warnings,
+              testing::ElementsAre(AllOf(HasSubstr("1 labelled slide"), HasSubstr("gone"))));
+  EXPECT_EQ(written("slide_id,label\na,x\nb,NA\n", slides({"a", "b"})),
+            "slide_id,label,case_id\na,x,a\n");
+}
+
 TEST(Labels, NoLabelsAtAllAreAWrongCall) {
   EXPECT_THROW(labels_of(slides({"a"}), {}, {}), attn::UsageError);
 }

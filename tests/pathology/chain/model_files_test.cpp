@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pathology/chain/bag_inputs.h"
+#include "pathology/chain/describe.h"
 #include "pathology/chain/heatmap_files.h"
 #include "pathology/chain/prediction_files.h"
 #include "pathology/chain/slide_files.h"
@@ -87,6 +89,59 @@ TEST_F(ModelFiles, PredictionsAreKeptAndReadAgain) {
                 read_predictions({a, a}, model_->model.classes);
               }),
               HasSubstr("two bags are named 'a'"));
+}
+
+TEST_F(ModelFiles, SlidesGoBeforeTheFeaturesBeneathThem) {
+  EXPECT_TRUE(holds_bags(folder_ / "features"));
+  EXPECT_FALSE(holds_bags(folder_.path())) << "its slides, not those of features/";
+  fs::create_directories(folder_ / "mixed");
+  fs::copy_file(features("a"), folder_ / "mixed/a.h5");
+  EXPECT_TRUE(holds_bags(folder_ / "mixed"));
+  fs::copy_file(folder_ / "b.tif", folder_ / "mixed/b.tif");
+  EXPECT_THROW(holds_bags(folder_ / "mixed"), attn::UsageError);
+}
+
+TEST_F(ModelFiles, FeaturesOfOtherProgramsTilesBearTheSlidesName) {
+  Tiles tiles = read_tiles(folder_ / "tiles/patches/a.h5");
+  tiles.config = nullptr;
+  tiles.slide_id.clear();
+  write_tiles(folder_ / "x_patches.h5", tiles);
+  EXPECT_EQ(slide_id_of(folder_ / "x_patches.h5"), "x");
+  EXPECT_EQ(slide_id_of(folder_ / "tiles/patches/a.h5"), "a");
+  EXPECT_EQ(slide_id_of(folder_ / "none.h5"), "none");
+}
+
+TEST_F(ModelFiles, UnlabelledSlidesCountByTheirFeatures) {
+  const std::vector<SlideItem> slides{{"a.tif", "a", {}, {}, {}}, {"b.tif", "b", {}, {}, {}}};
+  BagSet labelled;
+  labelled.bags.emplace_back().id = "a";
+  const auto digest = [&] { return unlabelled_digest(labelled, slides, folder_ / "features", {}); };
+  const std::string before = digest();
+  fs::copy_file(features("b"), features("a"), fs::copy_options::overwrite_existing);
+  EXPECT_EQ(digest(), before) << "a has a label";
+  Features changed = read_features(features("b"));
+  changed.values[0] += 1;
+  write_features(features("b"), changed);
+  EXPECT_NE(digest(), before);
+}
+
+TEST_F(ModelFiles, InfoReadsWhatTheProgramLeaves) {
+  EXPECT_EQ(describe(folder_ / "features", {}).at("kind"), "folder of features");
+  EXPECT_EQ(describe(folder_ / "tiles", {}).at("kind"), "folder of tiles");
+  EXPECT_EQ(describe(folder_ / "run/predictions.csv", {}).at("kind"), "predictions");
+  attn::test::put(folder_ / "simulate.json", R"({"seed":7})");
+  EXPECT_EQ(describe(folder_ / "simulate.json", {}).at("contents").at("seed"), 7);
+  attn::test::put(folder_ / "run/run.json", R"({"status":"finished"})");
+  EXPECT_EQ(describe(folder_ / "run/run.json", {}).at("kind"), "run");
+  attn::test::put(folder_ / "t.geojson", R"({"type":"FeatureCollection","features":[]})");
+  EXPECT_EQ(describe(folder_ / "t.geojson", {}).at("kind"), "outlines");
+}
+
+TEST_F(ModelFiles, WhatCannotBeDoneNowSaysNothingOfTheSlide) {
+  TileOptions fine;
+  fine.mpp = 0.01;
+  EXPECT_THROW(tile_geometry(open("a"), fine), attn::UsageError);
+  EXPECT_THROW(open("away"), attn::StorageError);
 }
 
 TEST_F(ModelFiles, OverwriteMakesKeptFeaturesAgain) {

@@ -31,6 +31,24 @@ TEST(Outputs, AreNoInputByWhateverName) {
   }
 }
 
+TEST(Outputs, SpareARunAndWhatItWasTrainedOn) {
+  const attn::test::TempFolder folder;
+  fs::create_directories(folder / "run");
+  fs::create_directories(folder / "bags");
+  attn::test::put(folder / "bags/a.h5", "x");
+  attn::test::put(folder / "labels.csv", "x");
+  attn::test::put(folder / "run/source.json", R"({"bags":")" + (folder / "bags").string() +
+                                                  R"(","labels":")" +
+                                                  (folder / "labels.csv").string() + "\"}");
+  const std::vector<fs::path> read = files_of_run(folder / "run");
+  for (const char* name :
+       {"labels.csv", "bags/a.h5", "run/model.safetensors", "run/../run/predictions.csv"})
+    EXPECT_THROW(refuse_overwriting({folder / name}, read), attn::UsageError) << name;
+  EXPECT_NO_THROW(refuse_overwriting({folder / "run/other.csv", ""}, read));
+  EXPECT_THROW(refuse_overwriting({folder / "bags/a.h5"}, files_of_bags(folder / "bags", "")),
+               attn::UsageError);
+}
+
 TEST(Outputs, AreTriedBeforeTheWork) {
   const attn::test::TempFolder folder;
   EXPECT_NO_THROW(require_writable(folder / "new/a.html", "--attention-report"));
