@@ -234,7 +234,7 @@ std::vector<Case> cases_of(const Options& options) {
   for (const auto& s : shapes) {
     for (const bool causal : {false, true}) {
       const Case c{s[0], s[1], s[2], s[3], causal};
-      if (!causal) names += " " + c.name();
+      if (!causal) names.append(" ").append(c.name());
       if (c.name().find(options.cases) == std::string::npos || (options.quick && c.n >= 2000))
         continue;
       cases.push_back(c);
