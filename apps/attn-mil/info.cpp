@@ -26,7 +26,9 @@ void declare(InfoArgs& args, OptionTable& table) {
 std::string lines_of(const nlohmann::json& facts, const std::string& prefix) {
   std::string out;
   for (const auto& [key, value] : facts.items()) {
-    const std::string name = prefix.empty() ? key : prefix + "." + key;
+    std::string name = prefix;
+    if (!name.empty()) name += '.';
+    name += key;
     if (value.is_object() && !value.empty())
       out += lines_of(value, name);
     else if (value.is_string())

@@ -84,7 +84,7 @@ namespace {
 
 // The file of `folder` with the slide's name, else the one slide with its id.
 fs::path slide_in(const fs::path& folder, const Tiles& tiles) {
-  const fs::path same_name = folder / tiles.slide_path.filename();
+  fs::path same_name = folder / tiles.slide_path.filename();
   if (!tiles.slide_path.empty() && fs::exists(same_name)) return same_name;
   for (const SlideItem& item : find_slides(folder))
     if (item.id == tiles.slide_id) return item.path;

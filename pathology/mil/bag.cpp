@@ -38,7 +38,7 @@ std::optional<double> as_number(const std::string& text) {
 at::Tensor BagSet::features(int64_t i) const {
   const Bag& bag = bags.at(static_cast<size_t>(i));
   if (bag.features.defined()) return bag.features;
-  const at::Tensor x = read_feature_file(bag.path).bag.features;
+  at::Tensor x = read_feature_file(bag.path).bag.features;
   if (x.size(0) != bag.instances || x.size(1) != dim) {
     throw attn::Error(bag.path.string() +
                       ": changed while it was in use; expected features of shape " +

@@ -23,9 +23,9 @@ struct Roles {
 
 Roles roles_of(const attn::io::Table& table, const BagCsvOptions& options) {
   const LabelOptions& c = options.columns;
-  const Roles roles{choose_column(table, c.id_column, std::array{"bag"}),
-                    choose_column(table, c.label_column, kLabelColumns),
-                    choose_column(table, c.patient_column, kPatientColumns)};
+  Roles roles{choose_column(table, c.id_column, std::array{"bag"}),
+              choose_column(table, c.label_column, kLabelColumns),
+              choose_column(table, c.patient_column, kPatientColumns)};
   const auto demand = [&](const std::string& column, const std::string& name) {
     if (column.empty())
       throw attn::Error(table.path().string() + ": has no column '" + name +

@@ -140,7 +140,9 @@ std::string first_difference(const std::vector<std::string>& a, const std::vecto
   for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
     const std::string left = i < a.size() ? attn::io::quote_text(a[i]) : "absent";
     const std::string right = i < b.size() ? attn::io::quote_text(b[i]) : "absent";
-    if (left != right) return "feature " + std::to_string(i) + " is " + left + " against " + right;
+    if (left == right) continue;
+    std::string text = "feature " + std::to_string(i);
+    return text.append(" is ").append(left).append(" against ").append(right);
   }
   return "";
 }

@@ -200,7 +200,7 @@ TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options, cons
 
 fs::path model_path(const fs::path& run) {
   if (!fs::is_directory(run)) return run;
-  const fs::path model = run / "model.safetensors";
+  fs::path model = run / "model.safetensors";
   if (!fs::exists(model)) {
     throw attn::Error(
         run.string() +

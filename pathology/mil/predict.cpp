@@ -60,7 +60,7 @@ std::vector<BagPrediction> predict_bags(const FittedModel& fitted, const BagSet&
 at::Tensor bag_attention(const FittedModel& fitted, const at::Tensor& features) {
   const at::NoGradGuard no_grad;
   const int64_t n = features.size(0);
-  const at::Tensor uniform = at::full({n}, 1.0 / static_cast<double>(n), at::kDouble);
+  at::Tensor uniform = at::full({n}, 1.0 / static_cast<double>(n), at::kDouble);
   if (fitted.model.config().pooling == Pooling::mean) return uniform;
   const at::Tensor x = prepared(fitted, features);
   if (fitted.model.config().pooling != Pooling::max)

@@ -185,7 +185,12 @@ PartOfBag parts_of(const BagSet& set, const Split& split) {
 
 std::string digest_of(const PartOfBag& parts) {
   attn::io::Digest digest;
-  for (const auto& [bag, part] : parts) digest.update(bag + '\0' + part + '\0');
+  for (const auto& [bag, part] : parts) {
+    digest.update(bag);
+    digest.update(std::string(1, '\0'));
+    digest.update(part);
+    digest.update(std::string(1, '\0'));
+  }
   return digest.hex();
 }
 

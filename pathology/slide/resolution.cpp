@@ -183,7 +183,7 @@ Resolution find_resolution(const PropertyLookup& property, const GivenMpp& given
   if (given.instead) return from_given(*given.instead);
   Resolution stated = Finder(property).find();
   if (!given.otherwise) return stated;
-  const Resolution other = from_given(*given.otherwise);
+  Resolution other = from_given(*given.otherwise);
   if (!stated.mpp) return other;
   if (std::abs(*other.mpp / *stated.mpp - 1) > kMaxMppDifference)
     stated.note = "it states " + rounded(*stated.mpp) + " um per pixel (" + stated.source +

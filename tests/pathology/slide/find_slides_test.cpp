@@ -155,7 +155,7 @@ TEST(FindSlides, BrokenManifests) {
   const test::TempFolder folder;
   const auto error = [&](const std::string& text) {
     attn::test::put(folder / "m.csv", text);
-    const std::string sentence = sentence_of([&] { find_slides(folder / "m.csv"); });
+    std::string sentence = sentence_of([&] { find_slides(folder / "m.csv"); });
     return sentence;
   };
   EXPECT_THAT(error("name,mpp\na,1\n"), AllOf(HasSubstr("slide"), HasSubstr("name")));
