@@ -83,7 +83,7 @@ std::string training_chart(const attn::train::TrainResult& training) {
 
 std::string confusion_chart(const nlohmann::json& metrics, const BagSet& set,
                             const std::string& title) {
-  const auto rows = metrics.at("confusion");
+  const auto& rows = metrics.at("confusion");
   std::vector<std::vector<double>> values;
   for (const auto& row : rows) values.push_back(row.get<std::vector<double>>());
   return matrix_chart(set.classes, set.classes, values, chart_options(title, "predicted", "true"));

@@ -151,7 +151,7 @@ TEST(Slide, AnErrorIsNotSticky) {
 
 /// A slide of 8 x 8 deflate tiles in which the data of tile (3, 3) are zeroed.
 std::filesystem::path slide_with_a_hole(const test::TempFolder& folder, const cv::Mat& drawn) {
-  const auto path = folder / "hole.tif";
+  auto path = folder / "hole.tif";
   test::write_tiff(path, {drawn});
   uint64_t offset = 0, size = 0;
   {
