@@ -170,7 +170,10 @@ def compile_database():
 
 def stamps():
     """Where the keys of passed files are kept, apart for each version of clang-tidy."""
-    said = subprocess.run(["clang-tidy", "--version"], capture_output=True, text=True).stdout
+    try:
+        said = subprocess.run(["clang-tidy", "--version"], capture_output=True, text=True).stdout
+    except OSError:
+        said = ""
     version = re.search(r"version (\S+)", said)
     if version is None:
         sys.exit("error: clang-tidy does not run: install it (./dev build does)")

@@ -81,18 +81,27 @@ void make_features(Chain& chain, const std::vector<pathology::SlideItem>& slides
                             chain.failures_csv().string()));
 }
 
-std::vector<CvEntry> cross_validate_all(const Chain& chain) {
+// The AEM weights that are cross-validated.
+std::vector<double> weights_of(const Chain& chain) {
   std::vector<double> weights{chain.config.aem.weight};
   if (chain.args.compare_aem) weights.push_back(0);
+  return weights;
+}
+
+fs::path cv_folder(const Chain& chain, double weight) {
+  return chain.args.out / "cv" / fmt::format("aem-{}", weight);
+}
+
+std::vector<CvEntry> cross_validate_all(const Chain& chain) {
   std::vector<CvEntry> entries;
-  for (const double weight : weights) {
+  for (const double weight : weights_of(chain)) {
     auto options = chain.args.cv;
     options.config = chain.config;
     options.config.aem.weight = weight;
     options.threads = chain.context.common.threads;
     log_info(fmt::format("cross-validation with AEM weight {}; {} of memory at most", weight,
                          io::size_text(cross_validation_bytes(chain.set, options))));
-    const fs::path folder = chain.args.out / "cv" / fmt::format("aem-{}", weight);
+    const fs::path folder = cv_folder(chain, weight);
     options.cache = folder / "folds";
     if (chain.context.common.overwrite) fs::remove_all(options.cache);
     const TimedHooks timed(chain.context.hooks, "folds");
@@ -166,7 +175,11 @@ nlohmann::json state_of(const Chain& chain) {
 bool outputs_stand(const RunDirectory& directory, const Chain& chain) {
   const fs::path& out = chain.args.out;
   std::vector<fs::path> files{directory.report(), out / "predictions.csv",
-                              out / "model" / "predictions.csv", out / "model" / "report.html"};
+                              out / "model" / "report.html"};
+  for (const double weight : weights_of(chain)) {
+    const fs::path folder = cv_folder(chain, weight);
+    files.insert(files.end(), {folder / "predictions.csv", folder / "metrics.json"});
+  }
   for (const auto& slide :
        pathology::slides_to_draw(chain.set, chain.slides, chain.args.heatmaps)) {
     const auto pictures = pathology::attention_files(out / "heatmaps" / (slide.id + ".png"));
@@ -175,7 +188,7 @@ bool outputs_stand(const RunDirectory& directory, const Chain& chain) {
   }
   return std::all_of(files.begin(), files.end(),
                      [](const fs::path& file) { return fs::exists(file); }) &&
-         pathology::is_whole_model(out / "model" / "model.safetensors");
+         pathology::training_stands(out / "model");
 }
 
 // An earlier run's results must not stand while others are made; what is new replaces them.

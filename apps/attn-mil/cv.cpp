@@ -33,11 +33,16 @@ void declare(CvArgs& args, OptionTable& table) {
   declare_model(args.model, table);
 }
 
+std::vector<std::filesystem::path> files_of(const CvArgs& args) {
+  if (!args.out) return {};
+  return {*args.out / "run.json", *args.out / "predictions.csv"};
+}
+
 int run(const CvArgs& args, const Context& context) {
   pathology::CrossValidationOptions options = args.cv;
   options.config = args.model.resolve(context, args.cv.validation > 0);
   if (!args.out) context.if_interrupted = "nothing is kept without --out";
-  args.bags.check_outputs(context, args.out.value_or(std::filesystem::path()));
+  args.bags.check_outputs(context, files_of(args));
   const auto set = args.bags.load(context.hooks);
   options.threads = context.common.threads;
   std::optional<RunDirectory> directory;

@@ -16,16 +16,14 @@ pathology::BagSet BagArgs::load(const Hooks& hooks) const {
   return pathology::load_bags(bags, labels.value_or(std::filesystem::path()), columns, hooks);
 }
 
-void BagArgs::check_outputs(const Context& context, const std::filesystem::path& out,
+void BagArgs::check_outputs(const Context& context, std::vector<std::filesystem::path> written,
                             const std::filesystem::path& other) const {
   auto read = pathology::files_of_bags(bags, labels.value_or(std::filesystem::path()));
-  if (!out.empty()) pathology::refuse_overwriting(pathology::own_files_of_run(out), read);
-  if (!context.common.attention_report) return;
-  const auto& report = *context.common.attention_report;
   read.push_back(other);
-  pathology::refuse_overwriting({report}, read);
-  if (!out.empty()) pathology::refuse_overwriting({report}, pathology::files_of_run(out));
-  pathology::require_writable(report, "--attention-report");
+  const auto report = context.common.attention_report;
+  written.push_back(report.value_or(std::filesystem::path()));
+  pathology::refuse_overwriting(written, read);
+  if (report) pathology::require_writable(*report, "--attention-report");
 }
 
 void declare_bags(BagArgs& args, OptionTable& table) {

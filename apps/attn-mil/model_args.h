@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "apps/common/app.h"
 #include "pathology/mil/bag.h"
@@ -20,10 +21,10 @@ struct BagArgs {
   pathology::LabelOptions columns;
 
   pathology::BagSet load(const Hooks& hooks) const;
-  /// Before the work: throws attn::UsageError when a file of the run directory `out` (may be empty)
-  /// is one of the bags or labels, or --attention-report is one of those, of `out`, or `other`;
-  /// StorageError when it cannot be written.
-  void check_outputs(const Context& context, const std::filesystem::path& out,
+  /// Before the work: throws attn::UsageError when one of `written` or --attention-report is one of
+  /// the bags or labels, `other` (may be empty), or another of `written`; StorageError when the
+  /// report cannot be written.
+  void check_outputs(const Context& context, std::vector<std::filesystem::path> written,
                      const std::filesystem::path& other = {}) const;
 };
 void declare_bags(BagArgs& args, OptionTable& table);

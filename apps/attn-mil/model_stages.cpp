@@ -49,6 +49,7 @@ PredictOutcome predict_stage(const pathology::TrainedModel& model, const Predict
   const auto found = slides.find();
   const auto slide_files = pathology::files_of_slides(slides.inputs, found);
   read.insert(read.end(), slide_files.begin(), slide_files.end());
+  for (const auto& slide : found) read.push_back(store.file_of(slide.id));
   pathology::refuse_overwriting(inputs.outputs, read);
   for (const auto& slide : found)
     items.push_back({slide.id,
@@ -87,6 +88,7 @@ void refuse_overwriting(const pathology::HeatmapJob& job, const HeatmapInputs& i
   std::vector<fs::path> written = inputs.outputs;
   read.push_back(job.model.file);
   for (size_t i = 0; i < files.size(); ++i) {
+    read.push_back(job.store.file_of(inputs.slides[i].id));
     if (job.truth)
       read.push_back(fs::is_directory(*job.truth) ? *job.truth / (inputs.slides[i].id + ".geojson")
                                                   : *job.truth);

@@ -54,16 +54,17 @@ int run(const PredictArgs& args, const Context& context) {
                            : args.out.parent_path() /
                                  fmt::format("{}.{}-of-{}{}", args.out.stem().string(), shard.index,
                                              shard.count, args.out.extension().string());
-  pathology::refuse_overwriting({args.out, out, report}, args.slides.inputs);
-  pathology::refuse_overwriting({args.out, out, report}, pathology::files_of_run(args.run));
+  std::vector<fs::path> written{out, report};
+  if (out != args.out) written.push_back(args.out);
+  pathology::refuse_overwriting(written, args.slides.inputs);
+  pathology::refuse_overwriting(written, pathology::files_of_run(args.run));
   if (!context.common.dry_run) {
     pathology::require_writable(args.out, "--out");
     if (!report.empty()) pathology::require_writable(report, "--attention-report");
   }
   const auto model = pathology::load_trained_model(args.run);
   const auto outcome = predict_stage(
-      model, {args.slides, args.features.value_or(fs::path()), args.out, {args.out, out, report}},
-      context);
+      model, {args.slides, args.features.value_or(fs::path()), args.out, written}, context);
   if (context.common.dry_run) {
     if (context.common.json) print_json(to_json(outcome.batch));
     return outcome.batch.exit_code();

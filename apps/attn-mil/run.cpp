@@ -89,7 +89,6 @@ void check_outputs(const RunArgs& args, const std::vector<pathology::SlideItem>&
                    const Context& context) {
   auto read = pathology::files_of_slides(args.slides.inputs, slides);
   read.push_back(args.labels.value_or(fs::path()));
-  if (args.truth && !fs::is_directory(*args.truth)) read.push_back(*args.truth);
   std::vector<fs::path> written{context.common.attention_report.value_or(fs::path()),
                                 args.out / "tiles" / "tiles.csv",
                                 args.out / "model" / pathology::kChainLabels};
@@ -98,9 +97,13 @@ void check_outputs(const RunArgs& args, const std::vector<pathology::SlideItem>&
     written.push_back(folder / "failures.csv");
   for (const auto& folder : {args.out, args.out / "model"})
     for (auto& file : pathology::own_files_of_run(folder)) written.push_back(std::move(file));
+  for (const auto& slide : slides) {
+    const auto pictures = pathology::attention_files(args.out / "heatmaps" / (slide.id + ".png"));
+    written.insert(written.end(), {pictures.overlay, pictures.top_tiles, pictures.geojson,
+                                   args.out / "heatmaps" / (slide.id + ".json")});
+    if (args.truth) read.push_back(pathology::truth_file(*args.truth, slide.id));
+  }
   pathology::refuse_overwriting(written, read);
-  pathology::refuse_overwriting({written.front()}, pathology::files_of_run(args.out));
-  pathology::refuse_overwriting({written.front()}, pathology::files_of_run(args.out / "model"));
   if (context.common.attention_report && !context.common.dry_run)
     pathology::require_writable(*context.common.attention_report, "--attention-report");
 }

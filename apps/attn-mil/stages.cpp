@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "apps/common/console.h"
 #include "attn/error.h"
 #include "libattn/io/text.h"
@@ -14,14 +16,14 @@ BatchResult tile_stage(const SlideArgs& args, const std::vector<pathology::Slide
                        const pathology::TileJob& job, const fs::path& out, const Context& context) {
   Batch batch{.folder = out, .items = {}, .current = {}, .work = {}};
   std::vector<pathology::TileFiles> files;
-  std::vector<fs::path> read, written;
+  const fs::path table = out / "tiles.csv";
+  std::vector<fs::path> written{table};
   for (const auto& slide : slides) {
     files.push_back(pathology::tile_files(out, slide.id));
     batch.items.push_back({slide.id, files.back().tiles, {files.back().preview}});
-    read.push_back(slide.path);
     written.insert(written.end(), {files.back().tiles, files.back().preview});
   }
-  pathology::refuse_overwriting(written, read);
+  pathology::refuse_overwriting(written, pathology::files_of_slides(args.inputs, slides));
   batch.current = [&](size_t i) {
     return pathology::tile_files_current(files[i], args.open(slides[i]), job);
   };
@@ -31,7 +33,7 @@ BatchResult tile_stage(const SlideArgs& args, const std::vector<pathology::Slide
     log_debug(fmt::format("{}: {} tiles", slides[i].id, tiles.coords.size()));
   };
   BatchResult result = run_batch(batch, context);
-  if (!context.common.dry_run) pathology::write_tile_table(out / "tiles.csv", out / "patches");
+  if (!context.common.dry_run) pathology::write_tile_table(table, out / "patches");
   return result;
 }
 
@@ -56,8 +58,12 @@ BatchResult features_stage(const std::vector<pathology::FeatureInput>& inputs,
                            const Context& context) {
   Batch batch{.folder = out, .items = {}, .current = {}, .work = {}};
   std::vector<fs::path> read, written;
+  std::map<std::string, fs::path> named;
   for (const auto& input : inputs) {
     const std::string id = pathology::slide_id_of(input.tiles);
+    if (const auto [other, fresh] = named.emplace(id, input.tiles); !fresh)
+      throw Error(fmt::format("{} and {} are tiles of one slide, {}; take one of them away",
+                              other->second.string(), input.tiles.string(), id));
     batch.items.push_back({id, out / (id + ".h5")});
     read.push_back(input.tiles);
     written.push_back(batch.items.back().output);

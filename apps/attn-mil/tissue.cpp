@@ -32,15 +32,15 @@ int run(const TissueVerbArgs& args, const Context& context) {
   const auto tissue = args.tissue.options();
   Batch batch{.folder = args.out, .items = {}, .current = {}, .work = {}};
   std::vector<pathology::TissueFiles> files;
-  std::vector<fs::path> read, written;
+  std::vector<fs::path> written;
   for (const auto& slide : slides) {
     files.push_back(pathology::tissue_files(args.out, slide.id));
     batch.items.push_back(
         {slide.id, files.back().facts, {files.back().preview, files.back().outlines}});
-    read.push_back(slide.path);
-    written.insert(written.end(), {files.back().preview, files.back().outlines});
+    written.insert(written.end(),
+                   {files.back().facts, files.back().preview, files.back().outlines});
   }
-  pathology::refuse_overwriting(written, read);
+  pathology::refuse_overwriting(written, pathology::files_of_slides(args.slides.inputs, slides));
   batch.current = [&](size_t i) {
     return pathology::tissue_files_current(files[i], args.slides.open(slides[i]), tissue);
   };

@@ -10,6 +10,7 @@
 #include "apps/common/run_directory.h"
 #include "libattn/io/run_json.h"
 #include "libattn/io/text.h"
+#include "pathology/chain/outputs.h"
 #include "pathology/mil/mil_run.h"
 
 namespace attn::app {
@@ -86,9 +87,7 @@ void tell(const fs::path& out, const nlohmann::json& metrics, const Context& con
 nlohmann::json finished_metrics(const RunDirectory& run, const pathology::BagSet& set,
                                 const pathology::TrainRunOptions& options, const Context& context) {
   if (!run.finished(context)) return {};
-  for (const auto& file : {run.model(), run.report(), run.path() / "predictions.csv"})
-    if (!fs::exists(file)) return {};
-  if (!pathology::is_whole_model(run.model()) ||
+  if (!fs::exists(run.report()) || !pathology::training_stands(run.path()) ||
       !trained_on(pathology::load_mil_model(run.model()), set, split_for(set, options)))
     return {};
   return io::read_run_json(run.path()).value("metrics", nlohmann::json());
@@ -112,7 +111,8 @@ pathology::TrainRunOptions options_of(const TrainArgs& args, const Context& cont
 
 int run(const TrainArgs& args, const Context& context) {
   const auto options = options_of(args, context);
-  args.bags.check_outputs(context, args.out, args.split_file.value_or(fs::path()));
+  args.bags.check_outputs(context, pathology::own_files_of_run(args.out),
+                          args.split_file.value_or(fs::path()));
   const auto set = args.bags.load(context.hooks);
   const auto directory = RunDirectory::open(args.out, context);
   if (args.resume) {

@@ -12,21 +12,25 @@ namespace pathology {
 namespace fs = std::filesystem;
 namespace {
 
-bool holds_slides(const fs::path& folder) {
+/// `pictures`: PNG and JPEG count, too.
+bool holds_slides(const fs::path& folder, bool pictures) {
   std::error_code error;
   const fs::directory_iterator entries(folder, error);
-  return std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+  return std::any_of(begin(entries), end(entries), [&](const fs::directory_entry& entry) {
     std::error_code ignored;
     return entry.is_regular_file(ignored) && !entry.path().filename().string().starts_with('.') &&
-           entry.path().extension() != ".h5" && looks_like_slide(entry.path());
+           entry.path().extension() != ".h5" && looks_like_slide(entry.path()) &&
+           (pictures || !is_picture(entry.path()));
   });
 }
 
 bool folder_holds_bags(const fs::path& folder) {
   const std::vector<fs::path> files = feature_files(folder);
   if (files.empty()) return false;
-  if (!holds_slides(folder)) return true;
-  if (files.front().parent_path() != folder) return false;  // features of the slides above them
+  const bool side_by_side = files.front().parent_path() == folder;
+  // Previews and heat maps may lie beside features.
+  if (!holds_slides(folder, !side_by_side)) return true;
+  if (!side_by_side) return false;  // features of the slides above them
   throw attn::UsageError(folder.string() +
                          " holds slides and feature files (.h5) side by side; put either into a "
                          "folder of its own, or name the files one by one");

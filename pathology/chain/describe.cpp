@@ -153,10 +153,10 @@ bool holds_tiles(const fs::path& h5) {
 
 json describe_folder(const fs::path& path) {
   if (fs::exists(path / "run.json")) return describe_run(path);
-  if (fs::is_directory(path / "patches"))
+  if (fs::is_directory(path / "patches") && !feature_files(path / "patches").empty())
     return describe_files("folder of tiles", feature_files(path / "patches"));
-  if (holds_bags(path)) {
-    const std::vector<fs::path> files = feature_files(path);
+  const std::vector<fs::path> files = feature_files(path);
+  if (!files.empty() && (files.front().parent_path() == path || holds_bags(path))) {
     return describe_files(holds_tiles(files.front()) ? "folder of tiles" : "folder of features",
                           files);
   }

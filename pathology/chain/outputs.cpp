@@ -11,6 +11,7 @@
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/json.h"
 #include "pathology/mil/bag_h5.h"
+#include "pathology/mil/mil_run.h"
 
 namespace pathology {
 namespace fs = std::filesystem;
@@ -39,8 +40,13 @@ void refuse_overwriting(const std::vector<fs::path>& outputs, const std::vector<
     else
       to_come.emplace(fs::absolute(input).lexically_normal(), &input);
   }
+  std::map<fs::path, const fs::path*> written;
   for (const fs::path& output : outputs) {
     if (output.empty()) continue;
+    const auto [other, fresh] = written.emplace(fs::absolute(output).lexically_normal(), &output);
+    if (!fresh)
+      throw attn::UsageError("two things would be written to " + output.string() +
+                             "; give each a file of its own");
     const fs::path* found = nullptr;
     if (const auto file = identity(output)) {
       if (const auto same = read.find(*file); same != read.end()) found = same->second;
@@ -73,10 +79,8 @@ std::vector<fs::path> files_of_bags(const fs::path& bags, const fs::path& labels
 }
 
 std::vector<fs::path> own_files_of_run(const fs::path& run) {
-  std::vector<fs::path> files;
-  for (const char* name : {"model.safetensors", "splits.csv", "source.json", "predictions.csv",
-                           "metrics.csv", "run.json", "report.html", "checkpoint.safetensors"})
-    files.push_back(run / name);
+  std::vector<fs::path> files = files_of_training(run);
+  add(files, {run / "run.json", run / "report.html", run / "checkpoint.safetensors"});
   return files;
 }
 

@@ -10,7 +10,8 @@
 namespace pathology {
 
 /// Throws attn::UsageError, naming both, when one of `outputs` is one of the files `inputs`, by
-/// whatever path or link. Empty paths and files that are not there yet are allowed in both.
+/// whatever path or link, or stands among them twice. Empty paths and files that are not there yet
+/// are allowed in both.
 void refuse_overwriting(const std::vector<std::filesystem::path>& outputs,
                         const std::vector<std::filesystem::path>& inputs);
 
@@ -24,7 +25,7 @@ std::vector<std::filesystem::path> files_of_bags(const std::filesystem::path& ba
 /// The labels and patients that the chain's model was trained with, in its run directory.
 inline constexpr const char* kChainLabels = "labels.csv";
 
-/// The files that training writes into a run directory, by name, whether they are there or not.
+/// The files that `train` writes into a run directory, whether they are there or not.
 std::vector<std::filesystem::path> own_files_of_run(const std::filesystem::path& run);
 /// The model file that `run` is; or those, the labels beside them, and the files of the bags that
 /// source.json names, where it can be read.

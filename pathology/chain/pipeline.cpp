@@ -30,10 +30,26 @@ SlidePipeline pipeline_from(const nlohmann::json& preprocessing, const std::stri
   return pipeline;
 }
 
+namespace {
+
+/// Work by the options of a model: where they do not suit the slide, the slide does not suit it.
+template <class Work>
+auto by_options_of_model(const Work& work) {
+  try {
+    return work();
+  } catch (const attn::UsageError& error) {
+    throw attn::Error("this slide does not suit the model: " + std::string(error.what()));
+  }
+}
+
+}  // namespace
+
 Features slide_features(const Slide& slide, const SlidePipeline& pipeline, int threads,
                         const attn::Hooks& hooks) {
-  Tiles tiles =
-      tile_slide(slide, pipeline.tissue, pipeline.tile, hooks, threads, pipeline.max_unreadable);
+  Tiles tiles = by_options_of_model([&] {
+    return tile_slide(slide, pipeline.tissue, pipeline.tile, hooks, threads,
+                      pipeline.max_unreadable);
+  });
   if (tiles.coords.empty())
     throw attn::Error(slide.path().string() + ": no tiles: " + tiles.reason);
   if (tiles.config.is_null()) tiles.config = tiles_config(slide, pipeline.tissue, pipeline.tile);
@@ -42,14 +58,15 @@ Features slide_features(const Slide& slide, const SlidePipeline& pipeline, int t
 
 nlohmann::json features_config_of(const Slide& slide, const SlidePipeline& pipeline) {
   Tiles tiles;
-  tiles.config = tiles_config(slide, pipeline.tissue, pipeline.tile);
+  tiles.config =
+      by_options_of_model([&] { return tiles_config(slide, pipeline.tissue, pipeline.tile); });
   return features_config(tiles, *pipeline.encoder);
 }
 
 Features kept_features(const Slide& slide, const SlidePipeline& pipeline, const FeatureStore& store,
                        int threads, const attn::Hooks& hooks) {
   if (store.folder.empty()) return slide_features(slide, pipeline, threads, hooks);
-  const fs::path kept = store.folder / (slide.id() + ".h5");
+  const fs::path kept = store.file_of(slide.id());
   if (!store.overwrite &&
       features_current(kept, features_config_of(slide, pipeline), pipeline.max_unreadable))
     return read_features(kept);

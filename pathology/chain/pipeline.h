@@ -42,6 +42,11 @@ nlohmann::json features_config_of(const Slide& slide, const SlidePipeline& pipel
 struct FeatureStore {
   std::filesystem::path folder;  ///< FOLDER/ID.h5; empty: nowhere
   bool overwrite = false;        ///< what is there is made again
+
+  /// Where a slide's features are kept; empty for nowhere.
+  std::filesystem::path file_of(const std::string& slide_id) const {
+    return folder.empty() ? folder : folder / (slide_id + ".h5");
+  }
 };
 /// The features of a slide, from the store where they are current, and put there otherwise. Throws
 /// as `slide_features`; attn::NewerFormat for a file that is not to be replaced.

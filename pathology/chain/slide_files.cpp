@@ -120,7 +120,8 @@ Tiles write_tile_files(const TileFiles& files, const Slide& slide, const TileJob
 
 std::string slide_id_of(const fs::path& tile_file) {
   try {
-    std::string id = read_tiles(tile_file).slide_id;
+    const Tiles tiles = read_tiles(tile_file);
+    std::string id = tiles.config.is_null() ? tiles.slide_id : tile_file.stem().string();
     if (!id.empty() && id.find('/') == std::string::npos && !id.starts_with('.')) return id;
   } catch (const attn::Error&) {
     return tile_file.stem().string();  // its turn will come, and say what is wrong

@@ -57,8 +57,8 @@ struct FeatureJob {
 struct FeatureInput {
   std::filesystem::path tiles, slide;
 };
-/// The id of the slide that a tile file is of, which names its feature file: "a" of TRIDENT's
-/// a_patches.h5. The file's name less .h5 where it cannot be read or its id names no file.
+/// What names the feature file of a tile file: the file's name less .h5; of other programs' files
+/// the slide's id, "a" of TRIDENT's a_patches.h5, where they can be read and it can name a file.
 std::string slide_id_of(const std::filesystem::path& tile_file);
 /// Whether `path` holds the features of these tiles by the same job.
 bool feature_file_current(const std::filesystem::path& path, const FeatureInput& input,

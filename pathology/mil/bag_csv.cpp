@@ -43,14 +43,15 @@ bool is_one_of(const std::string& name, const Names& names) {
 }
 
 /// Why a column that has no role is no feature either: its name is a usual one of labels, bags or
-/// patients, and it would give the answer away. Empty for a feature.
-std::string why_left_out(const std::string& name, const Roles& roles) {
+/// patients, and it would give the answer away. Empty for a feature. `labelled`: the table is one
+/// whose columns the caller may name.
+std::string why_left_out(const std::string& name, const Roles& roles, bool labelled) {
   const auto taken = [&](const char* what, const std::string& column, const char* option) {
-    return (column.empty()
-                ? std::string("no ") + what + " are read"
-                : std::string(what) + " are taken from column " + attn::io::quote_text(column)) +
-           ", and column " + attn::io::quote_text(name) + " is left out; " + option +
-           " names another";
+    std::string reason = column.empty() ? std::string("no ") + what + " are read"
+                                        : std::string(what) + " are taken from column " +
+                                              attn::io::quote_text(column);
+    reason += ", and column " + attn::io::quote_text(name) + " is left out";
+    return labelled ? reason + "; " + option + " names another" : reason;
   };
   if (is_one_of(name, kPatientColumns)) return taken("patients", roles.patient, "--patient-column");
   if (is_one_of(name, kLabelColumns)) return taken("labels", roles.label, "--label-column");
@@ -60,11 +61,11 @@ std::string why_left_out(const std::string& name, const Roles& roles) {
 
 /// The columns that are left, in file order.
 std::vector<std::string> feature_columns(const attn::io::Table& table, const Roles& roles,
-                                         const attn::Hooks& hooks) {
+                                         bool labelled, const attn::Hooks& hooks) {
   std::vector<std::string> features;
   for (const std::string& name : table.columns()) {
     if (name == roles.bag || name == roles.label || name == roles.patient) continue;
-    const std::string reason = why_left_out(name, roles);
+    const std::string reason = why_left_out(name, roles, labelled);
     if (reason.empty())
       features.push_back(name);
     else
@@ -126,7 +127,7 @@ BagSet read_bag_csv(const std::filesystem::path& path, const BagCsvOptions& opti
   const Roles roles = roles_of(table, options);
   if (table.rows() == 0) throw attn::Error(path.string() + ": holds a header but no rows");
   BagSet set;
-  set.feature_names = feature_columns(table, roles, hooks);
+  set.feature_names = feature_columns(table, roles, options.labelled, hooks);
   Grouped grouped = group_rows(table, roles, options.labelled);
   std::vector<float> values = table.matrix(set.feature_names);
   set.dim = static_cast<int64_t>(set.feature_names.size());

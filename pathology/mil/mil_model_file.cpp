@@ -74,6 +74,8 @@ bool is_whole_model(const std::filesystem::path& path) {
     return true;
   } catch (const attn::NewerFormat&) {
     throw;
+  } catch (const attn::StorageError&) {
+    throw;  // says nothing of the file
   } catch (const attn::Error&) {
     return false;
   }

@@ -19,10 +19,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kModelFile = "model.safetensors";
+constexpr const char* kPredictionsFile = "predictions.csv";
+constexpr const char* kSplitsFile = "splits.csv";
 constexpr const char* kSourceFile = "source.json";  // BagSet::source
+constexpr const char* kMetricsFile = "metrics.csv";
 constexpr const char* kSplitDigest = "split_digest";
-constexpr std::array<const char*, 3> kOutputs{"model.safetensors", "predictions.csv",
-                                              "report.html"};
+constexpr std::array<const char*, 3> kOutputs{kModelFile, kPredictionsFile, "report.html"};
 
 fs::path stale(const fs::path& run, const char* name) {
   return run / (std::string(name) + ".stale");
@@ -141,6 +144,18 @@ nlohmann::json part_metrics(const BagSet& set, const std::vector<BagPrediction>&
   return out;
 }
 
+std::vector<fs::path> files_of_training(const fs::path& run) {
+  return {run / kModelFile, run / kPredictionsFile, run / kSplitsFile, run / kSourceFile,
+          run / kMetricsFile};
+}
+
+bool training_stands(const fs::path& run) {
+  const std::vector<fs::path> files = files_of_training(run);
+  return std::all_of(files.begin(), files.end(),
+                     [](const fs::path& file) { return fs::exists(file); }) &&
+         is_whole_model(run / kModelFile);
+}
+
 Split split_for(const BagSet& set, const TrainRunOptions& options) {
   if (!options.split_file.empty()) return read_splits(options.split_file, set);
   SplitOptions split = options.split;
@@ -159,11 +174,11 @@ TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options, cons
   const Split split = split_for(set, options);
   attn::io::make_directories(run);
   set_older_aside(run);
-  write_splits(run / "splits.csv", set, split);
+  write_splits(run / kSplitsFile, set, split);
   // Beside the model, not in it: paths may name people and projects, and model files are passed on.
-  if (!set.source.is_null()) attn::io::write_json(run / kSourceFile, set.source);
+  attn::io::write_json(run / kSourceFile, set.source);
   attn::train::TrainFiles files;
-  files.metrics_csv = run / "metrics.csv";
+  files.metrics_csv = run / kMetricsFile;
   files.checkpoint = run / "checkpoint.safetensors";
   files.checkpoint_seconds = options.checkpoint_seconds;
   discard_foreign_checkpoint(files.checkpoint, fit_fingerprint(set, split, options.config), hooks);
@@ -188,8 +203,8 @@ TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options, cons
                      describe_training(set, split, options, fitted.training),
                      metrics};
   model.config.model = model.fitted.model.config();
-  write_predictions(run / "predictions.csv", set, set.classes, predictions, part);
-  save_mil_model(run / "model.safetensors", model);
+  write_predictions(run / kPredictionsFile, set, set.classes, predictions, part);
+  save_mil_model(run / kModelFile, model);
   std::error_code ignored;  // the model stands; a checkpoint left behind does no harm
   fs::remove(files.checkpoint, ignored);
   remove_stale(run);
@@ -200,7 +215,7 @@ TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options, cons
 
 fs::path model_path(const fs::path& run) {
   if (!fs::is_directory(run)) return run;
-  fs::path model = run / "model.safetensors";
+  fs::path model = run / kModelFile;
   if (!fs::exists(model)) {
     throw attn::Error(
         run.string() +
@@ -236,10 +251,10 @@ PartOfBag own_parts(const fs::path& splits, const MilModelFile& model) {
 /// The run's own split over the bags it was trained on, as they are now.
 Split own_split(const fs::path& run, const MilModelFile& model, const BagSet& set,
                 const attn::Hooks& hooks) {
-  const fs::path path = run / "splits.csv";
+  const fs::path path = run / kSplitsFile;
   const PartOfBag parts = own_parts(path, model);
   if (set.digest != model.training.value("data_digest", ""))
-    hooks.warning("the bags or labels have changed since " + (run / kOutputs[0]).string() +
+    hooks.warning("the bags or labels have changed since " + (run / kModelFile).string() +
                   " was trained");
   return match_parts(parts, set, path.string(), hooks);
 }
@@ -250,8 +265,11 @@ Split all_as_test(const fs::path& run, const MilModelFile& model, const BagSet& 
   hooks.warning(set.digest == model.training.value("data_digest", "")
                     ? "these are the bags the model was trained on: what follows is no test"
                     : run.string() +
+                          (fs::is_directory(run) ? " has lost its splits.csv and"
+                                                 : " is a model file, which") +
                           " does not tell which bags its model was trained on; where some of them "
-                          "are among these, what follows is no test: name the run directory");
+                          "are among these, what follows is no test: " +
+                          (fs::is_directory(run) ? "train again" : "name the run directory"));
   Split all;
   for (int64_t i = 0; i < set.size(); ++i) all.test.push_back(i);
   return all;
@@ -266,6 +284,7 @@ class SeenParts {
         digest_(model.training.value("data_digest", "")) {}
 
   bool tells_patients() const { return !patients_.empty(); }
+  bool knows(const Bag& bag) const { return bags_.contains(bag.id); }
   std::string part_of(const Bag& bag) const {
     const auto own = bags_.find(bag.id);
     const auto patient = patients_.find(patient_key(digest_, bag.patient));
@@ -282,25 +301,29 @@ class SeenParts {
 /// Bags given for the test, less those whose patients took part in the training.
 Split unseen_split(const fs::path& run, const MilModelFile& model, const BagSet& set,
                    const attn::Hooks& hooks) {
-  const fs::path splits = run / "splits.csv";
+  const fs::path splits = run / kSplitsFile;
   if (!fs::exists(splits)) return all_as_test(run, model, set, hooks);
   const SeenParts seen(splits, model);
   Split split;
   std::vector<std::string> left_out;
-  bool patients = false;
+  bool others = false;  // bags that the split does not name
   for (int64_t i = 0; i < set.size(); ++i) {
     const Bag& bag = set.bags[static_cast<size_t>(i)];
-    patients = patients || bag.patient != bag.id;
+    others = others || !seen.knows(bag);
     const std::string part = seen.part_of(bag);
     if (part == "train")
       left_out.push_back(bag.id);
     else
       (part == "validation" ? split.validation : split.test).push_back(i);
   }
-  if (patients && !seen.tells_patients())
+  if (tells_patients(set) && !seen.tells_patients())
     hooks.warning(splits.string() +
-                  " is of an older version and tells no patients: other bags of patients that were "
-                  "trained on are not left out; train again");
+                  " tells no patients: other bags of patients that were trained on are not left "
+                  "out; train again with patients and --no-resume");
+  if (others && seen.tells_patients() && !tells_patients(set))
+    hooks.warning(
+        "these bags tell no patients, while those of " + run.string() +
+        " did: other bags of patients that were trained on are not left out; add a column case_id");
   if (!left_out.empty())
     hooks.warning(
         std::to_string(left_out.size()) + " bags are left out, since " + run.string() +

@@ -47,6 +47,12 @@ struct TrainRunResult {
 TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options,
                          const std::filesystem::path& run, const attn::Hooks& hooks);
 
+/// The files that `train_run` leaves in `run`, whether they are there or not.
+std::vector<std::filesystem::path> files_of_training(const std::filesystem::path& run);
+/// Whether all of them are there, and the model whole. Throws attn::StorageError where that cannot
+/// be told, NewerFormat.
+bool training_stands(const std::filesystem::path& run);
+
 /// The split that `train_run` makes, or takes from `split_file`.
 Split split_for(const BagSet& set, const TrainRunOptions& options);
 /// Whether `model` was trained on these bags with this split. The configuration is not compared.

@@ -198,12 +198,19 @@ std::string patient_key(const std::string& set_digest, const std::string& patien
   return attn::io::digest(set_digest + '\0' + patient);
 }
 
+bool tells_patients(const BagSet& set) {
+  return std::any_of(set.bags.begin(), set.bags.end(),
+                     [](const Bag& bag) { return bag.patient != bag.id; });
+}
+
 void write_splits(const std::filesystem::path& path, const BagSet& set, const Split& split) {
   const PartOfBag parts = parts_of(set, split);
+  const bool told = tells_patients(set);
   std::vector<std::vector<attn::io::Cell>> rows;
   for (const Bag& bag : set.bags)
     if (const auto part = parts.find(bag.id); part != parts.end())
-      rows.push_back({bag.id, part->second, patient_key(set.digest, bag.patient)});
+      rows.push_back(
+          {bag.id, part->second, told ? patient_key(set.digest, bag.patient) : std::string()});
   attn::io::write_csv(path, {"bag", "part", "patient"}, rows);
 }
 
@@ -234,8 +241,7 @@ std::map<std::string, std::string> read_patient_parts(const std::filesystem::pat
   if (!table.has("patient")) return out;
   const std::vector<std::string> patients = table.strings("patient"), parts = part_column(table);
   for (size_t r = 0; r < patients.size(); ++r)
-    if (std::string& part = out[patients[r]]; !patients[r].empty())
-      part = worse_part(part, parts[r]);
+    if (!patients[r].empty()) out[patients[r]] = worse_part(out[patients[r]], parts[r]);
   return out;
 }
 

@@ -51,12 +51,16 @@ std::string digest_of(const PartOfBag& parts);
 /// same patient.
 std::string patient_key(const std::string& set_digest, const std::string& patient);
 
-/// CSV `bag,part,patient` with part = train, validation or test, and `patient_key`. Atomic.
+/// Whether the set was told of patients: otherwise each bag is a patient of its own.
+bool tells_patients(const BagSet& set);
+
+/// CSV `bag,part,patient` with part = train, validation or test, and `patient_key`, empty where the
+/// set tells no patients. Atomic.
 void write_splits(const std::filesystem::path& path, const BagSet& set, const Split& split);
 /// The rows of such a file. Throws Error: a bag twice, an unknown part.
 PartOfBag read_parts(const std::filesystem::path& path);
 /// Part of each patient by `patient_key`, that which saw most of the training where there are two
-/// (train, validation, test); empty for files without that column. Throws Error: an unknown part.
+/// (train, validation, test); empty for files that tell none. Throws Error: an unknown part.
 std::map<std::string, std::string> read_patient_parts(const std::filesystem::path& path);
 /// Of two parts that which saw more of the training: train, then validation, then test, then none
 /// ("").

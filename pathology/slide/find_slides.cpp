@@ -33,14 +33,6 @@ bool is_picture_extension(const std::string& extension) {
   return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
-bool is_picture(const fs::path& file) {
-  using attn::io::FileKind;
-  const std::string extension = lower_extension(file);
-  if (!is_picture_extension(extension)) return false;
-  const FileKind kind = attn::io::file_kind_of(file);
-  return kind == (extension == ".png" ? FileKind::png : FileKind::jpeg);
-}
-
 /// Files that the .vms and .vmu files of a folder name as their parts (ImageFile=, MacroImage=,
 /// ...): JPEGs of pixels, and of the glass with its label.
 std::set<std::string> parts_of_slides(const fs::path& folder) {
@@ -161,6 +153,14 @@ std::string without_slide_extension(const std::string& id) {
   const bool known =
       is_slide_extension(extension) || is_picture_extension(extension) || extension == ".h5";
   return known ? id.substr(0, id.size() - extension.size()) : id;
+}
+
+bool is_picture(const fs::path& file) {
+  using attn::io::FileKind;
+  const std::string extension = lower_extension(file);
+  if (!is_picture_extension(extension)) return false;
+  const FileKind kind = attn::io::file_kind_of(file);
+  return kind == (extension == ".png" ? FileKind::png : FileKind::jpeg);
 }
 
 bool looks_like_slide(const fs::path& file) {

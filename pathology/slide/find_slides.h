@@ -44,6 +44,8 @@ std::vector<SlideItem> find_slides(const std::vector<std::filesystem::path>& inp
 /// The id less a slide's or picture's extension, or `.h5`: "a.svs" -> "a", but "a.1" -> "a.1".
 std::string without_slide_extension(const std::string& id);
 
+/// Whether a file is a PNG or JPEG picture, by extension and first bytes.
+bool is_picture(const std::filesystem::path& file);
 /// Whether a file is one that `find_slides` takes from a folder.
 bool looks_like_slide(const std::filesystem::path& file);
 

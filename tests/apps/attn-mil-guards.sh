@@ -117,6 +117,37 @@ refused 2 'written over' "$MIL" evaluate --run "$W/run" --out "$W/labels.csv"
 refused 2 'written over' "$MIL" predict --run "$W/run" "$W/slides" --out "$W/slides/sim-0003.tif"
 refused 2 'written over' "$MIL" predict --run "$W/run" "$W/features" --out "$W/features/sim-0003.h5"
 refused 2 'written over' "$MIL" cv --bags "$DATA/features" --labels "$W/labels.csv" --attention-report "$W/labels.csv" --folds 2 --epochs 1
+cp "$W/one/tiles.csv" "$W/tiles.csv"
+refused 2 'written over' "$MIL" tile "$W/one/tiles.csv" --out "$W/one" "${TILES[@]}"
+same "$W/one/tiles.csv" "$W/tiles.csv" "the manifest was written over"
+ok "$MIL" predict --run "$W/run" "$DATA/slides/sim-0003.tif" --features "$W/store" --out "$W/p3.csv"
+refused 2 'written over' "$MIL" predict --run "$W/run" "$DATA/slides/sim-0003.tif" --features "$W/store" --out "$W/store/sim-0003.h5"
+refused 2 'two things' "$MIL" predict --run "$W/run" "$DATA/features" --out "$W/p4.csv" --attention-report "$W/p4.csv"
+cp "$W/given/splits.csv" "$W/splits.csv"
+refused 2 'written over' "${train[@]}" --labels "$DATA/labels.csv" --splits "$W/given/splits.csv" --out "$W/given"
+same "$W/given/splits.csv" "$W/splits.csv" "the given split was written over"
+refused 2 'two things' "${train[@]}" --labels "$DATA/labels.csv" --out "$W/n" --attention-report "$W/n/report.html"
+ok "$MIL" cv --bags "$DATA/features" --labels "$DATA/labels.csv" --out "$W/cv" --attention-report "$W/cv/report.html" --folds 2 --epochs 1 --hidden 8 --attention 8 --threads 1
+exists "$W/cv/report.html" "$W/cv/predictions.csv"
+refused 2 'written over' "$MIL" run "$DATA/slides" --labels "$DATA/labels.csv" --truth "$DATA/truth" --out "$W/n" "${TILES[@]}" --attention-report "$DATA/truth/sim-0003.geojson"
+# What a finished run has lost is made again.
+rm "$W/run/splits.csv" "$W/run/source.json"
+ok "${train[@]}" --labels "$W/labels.csv" --out "$W/run"
+exists "$W/run/splits.csv" "$W/run/source.json"
+# Tile files of one slide under two names; of ours the file's name counts.
+mkdir "$W/twice"
+cp "$W/one/patches/sim-0003.h5" "$W/twice/case-a.h5"
+ok "$MIL" features "$W/twice" --out "$W/renamed"
+exists "$W/renamed/case-a.h5"
+# A picture beside feature files is a preview, not a slide.
+mkdir "$W/beside"
+cp "$DATA/features/sim-0003.h5" "$W/beside"
+cp "$W/one/previews/sim-0003.jpg" "$W/beside"
+ok "$MIL" predict --run "$W/run" "$W/beside" --out "$W/p5.csv"
+ok "$MIL" info "$W/beside" --json
+json 'd["kind"] == "folder of features"'
+cp "$DATA/slides/sim-0003.tif" "$W/beside"
+refused 2 'side by side' "$MIL" predict --run "$W/run" "$W/beside" --out "$W/p5.csv"
 ok "$MIL" predict --run "$W/run" "$DATA/features" --out "$W/not-made/p.csv" --dry-run
 absent "$W/not-made"
 ok "$MIL" heatmap --run "$W/run" --slide "$DATA/slides/sim-0003.tif" --out "$W/one.png" --json
@@ -137,10 +168,18 @@ for gone in predictions.csv "heatmaps/sim-0003.png" model/model.safetensors; do 
   ok "${own[@]}"
   exists "$W/own/$gone"
 done
+for gone in model/splits.csv cv/aem-0.1/predictions.csv; do
+  rm "$W/own/$gone"
+  ok "${own[@]}"
+  exists "$W/own/$gone"
+done
 echo damaged >"$W/own/model/model.safetensors"
 ok "${own[@]}"
 absent "$W/own/report.html.stale"
-# Options that do not suit a slide, or a slide that is away, set nothing aside.
+ok "$MIL" info "$W/own/model/model.safetensors"
+# Options that do not suit a slide set nothing aside; a slide that does not suit the model has failed.
+printf 'slide,mpp\n%s,4\n' "$DATA/slides/sim-0003.tif" >"$W/coarse.csv"
+refused 1 'does not suit the model' "$MIL" heatmap --run "$W/run" --slide "$W/coarse.csv" --out "$W/coarse.png"
 run "$MIL" tile "$W/own/slides" --out "$W/own/tiles" --mpp 0.05 --tile 64
 [ $code = 1 ] || complain "tiles of 0.05 um per px must fail"
 exists "$W/own/tiles/patches/sim-0003.h5"

@@ -133,6 +133,13 @@ GIT_COMMITTER_DATE='2030-01-01 00:00:00 +0000' commit later
 lint 0 'a.cpp b.cpp' --minutes 5 --jobs 1
 [ "$(head -n 1 "$W/checked")" = b.cpp ] || complain "the latest is not checked first"
 
+# Without clang-tidy one sentence says so.
+mkdir "$W/without"
+ln -s "$(command -v git)" "$W/without"
+python=$(python3 -c 'import sys; print(sys.executable)')
+PATH=$W/without "$python" tools/lint.py >"$W/said" 2>&1 && complain "passed without clang-tidy"
+grep -q '^error: clang-tidy does not run' "$W/said" || complain "the missing clang-tidy is not told"
+
 # Nothing to check is a failure of its own.
 database build/generated.cpp
 lint 1 ''

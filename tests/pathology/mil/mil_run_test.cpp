@@ -274,6 +274,56 @@ TEST(TrainRun, OtherBagsOfTrainedPatientsAreNoTest) {
   EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("does not tell which bags")));
 }
 
+TEST(TrainRun, PatientsToldOnOneSideOnlyAreWarnedOf) {
+  const attn::test::TempFolder folder;
+  const std::string head = "bag,case_id,label,f0,f1,f2,f3,f4\n";
+  const std::string rows = "new0,p0,class0,1,2,3,4,5\nnew1,p0,class1,5,4,3,2,1\n";
+  attn::test::put(folder / "with.csv", head + rows);
+  attn::test::put(folder / "without.csv",
+                  "bag,label,f0,f1,f2,f3,f4\nnew0,class0,1,2,3,4,5\nnew1,class1,5,4,3,2,1\n");
+  for (const bool trained_with : {true, false}) {
+    TrainRunOptions o;
+    o.config = quick(2);
+    const auto run = folder / (trained_with ? "with" : "without");
+    train_run(test::toy_set(40, 2, 5, trained_with), o, run, {});
+    for (const bool evaluated_with : {true, false}) {
+      std::vector<std::string> warnings;
+      attn::Hooks hooks;
+      hooks.warn = [&](std::string_view w) { warnings.emplace_back(w); };
+      EvaluateOptions e;
+      e.bags = folder / (evaluated_with ? "with.csv" : "without.csv");
+      e.bootstrap = 0;
+      EXPECT_EQ(evaluate_run(run, e, hooks).metrics.at("test").at("n"), 2);
+      EXPECT_EQ(warnings.size(), trained_with == evaluated_with ? 0U : 1U);
+      for (const std::string& warning : warnings)
+        EXPECT_THAT(warning, HasSubstr("are not left out"));
+    }
+  }
+}
+
+TEST(TrainRun, AFinishedRunStandsWithAllItsFiles) {
+  const attn::test::TempFolder folder;
+  TrainRunOptions o;
+  o.config = quick(2);
+  const auto run = folder / "run";
+  EXPECT_FALSE(training_stands(run));
+  train_run(test::toy_set(20), o, run, {});
+  EXPECT_TRUE(training_stands(run));
+  for (const auto& file : files_of_training(run)) {
+    const std::string kept = attn::test::slurp(file);
+    std::filesystem::remove(file);
+    EXPECT_FALSE(training_stands(run)) << file;
+    attn::test::put(file, kept);
+  }
+  EXPECT_TRUE(training_stands(run));
+}
+
+TEST(TrainRun, AModelThatCannotBeReadIsNotCalledDamaged) {
+  const attn::test::TempFolder folder;
+  std::filesystem::create_symlink("model.safetensors", folder / "model.safetensors");
+  EXPECT_THROW(is_whole_model(folder / "model.safetensors"), attn::StorageError);  // ELOOP
+}
+
 TEST(TrainRun, ModelsWithoutAttentionHaveNoEntropy) {
   const attn::test::TempFolder folder;
   const BagSet set = test::toy_set(20);
