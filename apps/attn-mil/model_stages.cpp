@@ -89,9 +89,7 @@ void refuse_overwriting(const pathology::HeatmapJob& job, const HeatmapInputs& i
   read.push_back(job.model.file);
   for (size_t i = 0; i < files.size(); ++i) {
     read.push_back(job.store.file_of(inputs.slides[i].id));
-    if (job.truth)
-      read.push_back(fs::is_directory(*job.truth) ? *job.truth / (inputs.slides[i].id + ".geojson")
-                                                  : *job.truth);
+    if (job.truth) read.push_back(pathology::truth_place(*job.truth, inputs.slides[i].id));
     written.insert(written.end(),
                    {files[i].overlay, files[i].top_tiles, files[i].geojson, batch.items[i].output});
   }

@@ -101,7 +101,7 @@ void check_outputs(const RunArgs& args, const std::vector<pathology::SlideItem>&
     const auto pictures = pathology::attention_files(args.out / "heatmaps" / (slide.id + ".png"));
     written.insert(written.end(), {pictures.overlay, pictures.top_tiles, pictures.geojson,
                                    args.out / "heatmaps" / (slide.id + ".json")});
-    if (args.truth) read.push_back(pathology::truth_file(*args.truth, slide.id));
+    if (args.truth) read.push_back(pathology::truth_place(*args.truth, slide.id));
   }
   pathology::refuse_overwriting(written, read);
   if (context.common.attention_report && !context.common.dry_run)

@@ -23,8 +23,12 @@ nlohmann::json config_of(const HeatmapJob& job, const Slide& slide) {
 
 }  // namespace
 
+fs::path truth_place(const fs::path& truth, const std::string& slide) {
+  return fs::is_directory(truth) ? truth / (slide + ".geojson") : truth;
+}
+
 fs::path truth_file(const fs::path& truth, const std::string& slide) {
-  fs::path file = fs::is_directory(truth) ? truth / (slide + ".geojson") : truth;
+  fs::path file = truth_place(truth, slide);
   if (!fs::exists(file))
     throw attn::Error(file.string() + ": no such file; --truth is to outline the foci of " + slide);
   return file;

@@ -23,8 +23,9 @@ struct HeatmapJob {
   TopTilesOptions top;
 };
 
-/// The outlines of one slide: `truth` itself, or ID.geojson in that folder. Throws attn::Error when
-/// it is not there.
+/// Where the outlines of one slide are to be: `truth` itself, or ID.geojson in that folder.
+std::filesystem::path truth_place(const std::filesystem::path& truth, const std::string& slide);
+/// The same; throws attn::Error when it is not there.
 std::filesystem::path truth_file(const std::filesystem::path& truth, const std::string& slide);
 
 /// Whether the pictures are there, and `facts` (the JSON file) says that they were made of the same
