@@ -13,11 +13,11 @@ namespace attn {
 using Causal = core::Causal;
 
 struct AttentionOptions {
-  std::optional<double> scale;  // default 1 / sqrt(D)
+  std::optional<double> scale = {};  // default 1 / sqrt(D)
   Causal causal = Causal::none;
-  at::Tensor
-      bias;  // broadcastable to (B,H,Nq,Nk), added to the logits, may be -inf; differentiable
-  at::Tensor key_padding_mask;  // (B,Nk) bool, true = key is visible
+  at::Tensor bias =
+      {};  // broadcastable to (B,H,Nq,Nk), added to the logits, may be -inf; differentiable
+  at::Tensor key_padding_mask = {};  // (B,Nk) bool, true = key is visible
 };
 
 struct AttentionResult {
