@@ -26,6 +26,7 @@ case "$name" in
   uname) cat "$W/machine" ;;
   python3) case "$*" in
     *download*)
+      [ ! -e "$W/pip-says" ] || cat "$W/pip-says"
       folder=$(sed 's/.* -d \([^ ]*\) .*/\1/' <<<"$*")
       mkdir -p "$folder" && touch "$folder/a.whl" "$folder/b.whl"
       cp "${@: -1}" "$W/required" ;;
@@ -67,8 +68,16 @@ for step in download 'zipfile.*b.whl'; do
   said '^error: '
   uncalled '^cmake'
   works
-  [ -z "$(find "$W/cache" -mindepth 1 ! -name lock)" ] || complain "left in the cache after a failed $step: $(ls "$W/cache")"
+  [ -z "$(find "$W/cache" -mindepth 1 ! -name lock ! -name download.log)" ] || complain "left in the cache after a failed $step: $(ls "$W/cache")"
 done
+printf '%s\n' Traceback "WARNING: Retrying after connection broken by 'no route'" 'ERROR: No matching distribution' >"$W/pip-says"
+fails python3 download
+dev 1 test
+said "^error: .*connection broken by 'no route'"
+[ "$(wc -l <"$W/said")" -le 3 ] || complain "a page of pip's"
+grep -q Traceback "$W/cache/download.log" || complain "pip's own words are kept"
+works
+rm "$W/pip-says"
 dev 0 build
 called '^cmake --preset release -DLIBTORCH_ROOT=.*/cache/site-[0-9a-f]*/torch .*-DATTN_WERROR=OFF'
 dev 0 build
