@@ -73,9 +73,9 @@ cv::Mat with_furniture(const cv::Mat& picture, const Furniture& furniture, const
   const int top = furniture.title.empty() ? 0 : static_cast<int>(3 * text);
   const int bottom = furniture.um_per_pixel ? static_cast<int>(4 * text) : 0;
   const int label = text_width("100", text) + 9;
-  const int heading = text_width("percentile", text);
+  const int heading = text_width("in this slide", text);
   const int right = furniture.color_bar ? std::max(gap + 2 * gap + label, heading + gap) + gap : 0;
-  const int height = std::max(picture.rows, furniture.color_bar ? static_cast<int>(12 * text) : 0);
+  const int height = std::max(picture.rows, furniture.color_bar ? static_cast<int>(14 * text) : 0);
   const int width =
       std::max(picture.cols + right,
                furniture.title.empty() ? 0 : text_width(furniture.title, 1.3 * text) + 2 * gap);
@@ -87,8 +87,9 @@ cv::Mat with_furniture(const cv::Mat& picture, const Furniture& furniture, const
     const int x = picture.cols + gap;
     put_text(page, "attention", {x, top + static_cast<int>(1.4 * text)}, text);
     put_text(page, "percentile", {x, top + static_cast<int>(3.0 * text)}, text);
-    const int from = top + static_cast<int>(4.5 * text);
-    const int tall = std::min(height - static_cast<int>(6 * text), static_cast<int>(30 * text));
+    put_text(page, "in this slide", {x, top + static_cast<int>(4.6 * text)}, text);
+    const int from = top + static_cast<int>(6.1 * text);
+    const int tall = std::min(height - static_cast<int>(7.6 * text), static_cast<int>(30 * text));
     draw_color_bar(page, {x, from, 2 * gap, std::max(tall, 2)}, colors, text);
   }
   if (furniture.um_per_pixel) {

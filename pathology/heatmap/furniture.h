@@ -11,7 +11,7 @@ namespace pathology {
 
 struct Furniture {
   std::string title;                   ///< empty: none
-  bool color_bar = true;               ///< "attention percentile", 0 to 100
+  bool color_bar = true;               ///< "attention percentile in this slide", 0 to 100
   std::optional<double> um_per_pixel;  ///< of the picture; without it no scale bar
 };
 

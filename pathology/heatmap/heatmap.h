@@ -46,11 +46,12 @@ struct HeatmapOptions {
   std::string title;   ///< printed above when not empty
 };
 
-/// The overlay, RGB 8 bit: each pixel takes the mean percentile rank of the tiles over it,
-/// coloured, over the slide read from its best level (in strips where there is no low one). Pixels
-/// that no tile covers stay as they are. The scale bar is left out where the slide states no
-/// resolution. Throws attn::Error for an unknown colour map, sizes that do not fit together, or an
-/// unreadable slide.
+/// The overlay, RGB 8 bit. Ranks are within the slide: the tile looked at most is at the top of the
+/// colours in every slide, with or without disease. Each pixel takes the mean percentile rank of
+/// the tiles over it, coloured, over the slide read from its best level (in strips where there is
+/// no low one). Pixels that no tile covers stay as they are. The scale bar is left out where the
+/// slide states no resolution. Throws attn::Error for an unknown colour map, sizes that do not fit
+/// together, or an unreadable slide.
 cv::Mat draw_heatmap(const Slide& slide, const TileScores& tiles, const HeatmapOptions& options,
                      const attn::Hooks& hooks, std::span<const double> reference = {});
 
@@ -65,7 +66,8 @@ struct TopTilesOptions {
 /// The `count` tiles of highest score, best first, ties in tile order, as indices into the vectors.
 std::vector<int64_t> top_tiles(const TileScores& tiles, int count);
 
-/// A montage of the top tiles with rank, score and coordinates under each, RGB 8 bit. An unreadable
+/// A montage of the top tiles with rank, score ("weight": shares of 1 over the slide) and level-0
+/// coordinates under each, RGB 8 bit. An unreadable
 /// tile is drawn grey with the word "unreadable" and told through hooks.warn.
 cv::Mat draw_top_tiles(const Slide& slide, const TileScores& tiles, const TopTilesOptions& options,
                        const attn::Hooks& hooks);
@@ -82,7 +84,8 @@ std::string encode_jpeg(const cv::Mat& rgb, int quality = 85);
 struct AttentionGeoJsonOptions {
   double min_percentile = 0;  ///< only tiles whose rank is at least this, 0 to 1
   std::string color_map = "turbo";
-  int color_classes = 10;  ///< the classes "attention 90-100 %" etc. that QuPath colours by
+  int color_classes =
+      10;  ///< the classes "Attention percentile 90-100" etc. that QuPath colours by
 };
 
 /// Writes one square a tile (QuPath: tile objects) with the measurements "attention" and

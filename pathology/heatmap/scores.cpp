@@ -114,7 +114,7 @@ void write_attention_geojson(const std::filesystem::path& path, const TileScores
     Outline outline;
     outline.region.exterior = {{x, y}, {x + side, y}, {x + side, y + side}, {x, y + side}};
     outline.object_type = "tile";
-    outline.classification = fmt::format("Attention {:.0f}-{:.0f} %", low, high);
+    outline.classification = fmt::format("Attention percentile {:.0f}-{:.0f}", low, high);
     outline.color = colors(last == 0 ? 1.0 : static_cast<double>(part) / last);
     outline.measurements = {{"attention", tiles.score[i]}, {"attention_percentile", rank[i]}};
     outlines.push_back(std::move(outline));

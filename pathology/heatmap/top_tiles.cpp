@@ -81,9 +81,9 @@ cv::Mat draw_top_tiles(const Slide& slide, const TileScores& tiles, const TopTil
       write_png(*options.folder / fmt::format("{:02}_{}_{}.png", k + 1, corner[0], corner[1]),
                 pixels);
     const int y = place.y + side + static_cast<int>(1.6 * text);
-    put_text(page, fmt::format("{}: {:.3g}", k + 1, tiles.score[static_cast<size_t>(index)]),
+    put_text(page, fmt::format("{}: weight {:.3g}", k + 1, tiles.score[static_cast<size_t>(index)]),
              {place.x, y}, text);
-    put_text(page, fmt::format("x {} y {}", corner[0], corner[1]),
+    put_text(page, fmt::format("x {} y {} px", corner[0], corner[1]),
              {place.x, y + static_cast<int>(1.6 * text)}, text);
     hooks.report("top tiles", k + 1, count);
   }

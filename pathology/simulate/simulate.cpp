@@ -201,6 +201,11 @@ nlohmann::json to_json(const SimulateOptions& o) {
           {"jpeg_quality", o.jpeg_quality}};
 }
 
+bool is_simulated(const std::filesystem::path& slide) {
+  const auto written = nlohmann::json::parse(sim::whole_pyramid_description(slide), nullptr, false);
+  return written.is_object() && written.contains("focus_diameter_um");
+}
+
 std::vector<std::string> class_names(const SimulateOptions& options) {
   if (options.classes == 3) return {"normal", "tumor", "spindle"};
   return {"normal", "tumor"};
@@ -234,19 +239,26 @@ SimulateResult simulate_slides(const std::filesystem::path& out, const SimulateO
   nlohmann::json parameters = to_json(options);
   const std::string description = parameters.dump();
   std::vector<int> missing;
+  int of_other_options = 0;
   for (size_t i = 0; i < plans.size(); ++i) {
     const Paths paths = paths_of(out, plans[i]);
     // The truth is written before the slide: a slide that is whole has it, unless somebody took it
     // away.
-    const bool there = !options.overwrite && std::filesystem::exists(paths.truth) &&
-                       sim::whole_pyramid_description(paths.slide) == description;
+    const std::string drawn = sim::whole_pyramid_description(paths.slide);
+    const bool there =
+        !options.overwrite && std::filesystem::exists(paths.truth) && drawn == description;
     if (!there) missing.push_back(static_cast<int>(i));
+    of_other_options += options.overwrite || drawn.empty() || drawn == description ? 0 : 1;
   }
   // Labels of other options must not stand beside the new slides, nor new ones beside the old.
   parameters["slides"] = options.slides;
   if (!same_parameters(out, parameters)) std::filesystem::remove(out / "labels.csv");
   attn::io::write_json(out / "simulate.json", parameters);
   warn_of_strangers(out, plans, hooks);
+  if (of_other_options > 0)
+    hooks.warning(fmt::format(
+        "{}: {} replaced, being of other options or another seed", (out / "slides").string(),
+        of_other_options == 1 ? "1 slide is" : fmt::format("{} slides are", of_other_options)));
   SimulateResult result;
   result.drawn = static_cast<int>(missing.size());
   result.skipped = options.slides - result.drawn;

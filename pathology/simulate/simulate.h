@@ -66,18 +66,22 @@ struct SimulateResult {
   int skipped = 0;  ///< were there already, whole and from the same options
 };
 
+/// Whether a slide was drawn by `simulate_slides`, and is whole.
+bool is_simulated(const std::filesystem::path& slide);
+
 /// Draws `options.slides` slides into the folder `out`:
 ///   slides/ID.tif        pyramidal tiled TIFF (JPEG, 256 px tiles, levels /1 /2 /4 ...), opened by
 ///   OpenSlide as generic-tiff labels.csv           case_id,slide_id,label truth/ID.geojson
 ///   outlines of class "Tissue", "Lymphoid aggregate", and the slide's label for every focus
 ///   simulate.json        the options
 /// Slide i depends on the options and on i only, byte for byte, whatever the number of threads. A
-/// slide that is whole and was drawn from the same options is left as it is. Every file is written
-/// aside and renamed into place, labels.csv last. Throws attn::UsageError for options out of range
-/// and for a labels.csv without simulate.json, which would be written over, attn::Error when
-/// foci find no room in the tissue or a file cannot be written, attn::Interrupted when stopped
-/// (finished slides stay). Memory: `simulated_slide_bytes` a thread; where the machine has too
-/// little for all of them, fewer threads work, and a slide that it has too little for is refused.
+/// slide that is whole and was drawn from the same options is left as it is; one of other options
+/// is replaced, with a warning. Every file is written aside and renamed into place, labels.csv
+/// last. Throws attn::UsageError for options out of range and for a labels.csv without
+/// simulate.json, which would be written over, attn::Error when foci find no room in the tissue or
+/// a file cannot be written, attn::Interrupted when stopped (finished slides stay). Memory:
+/// `simulated_slide_bytes` a thread; where the machine has too little for all of them, fewer
+/// threads work, and a slide that it has too little for is refused.
 SimulateResult simulate_slides(const std::filesystem::path& out, const SimulateOptions& options,
                                int threads, const attn::Hooks& hooks);
 

@@ -265,7 +265,7 @@ TEST_F(Heatmap, GeoJsonHoldsEveryTileWithItsRank) {
   const std::vector<Outline> all = read_geojson(path);
   ASSERT_EQ(all.size(), 4U);
   EXPECT_EQ(all[1].object_type, "tile");
-  EXPECT_EQ(all[1].classification, "Attention 80-90 %");
+  EXPECT_EQ(all[1].classification, "Attention percentile 80-90");
   EXPECT_EQ(all[1].measurements[0], (std::pair<std::string, double>("attention", 0.4)));
   EXPECT_EQ(all[1].measurements[1],
             (std::pair<std::string, double>("attention_percentile", 0.875)));
