@@ -20,6 +20,7 @@
 #include "pathology/chain/labels.h"
 #include "pathology/chain/outputs.h"
 #include "pathology/chain/slides_of_run.h"
+#include "pathology/simulate/simulate.h"
 
 namespace attn::app {
 namespace {
@@ -113,14 +114,37 @@ std::vector<CvEntry> cross_validate_all(const Chain& chain) {
   return entries;
 }
 
-pathology::TrainRunResult train_final(const Chain& chain) {
-  log_info("final model");
+pathology::TrainRunOptions final_options(const Chain& chain) {
   pathology::TrainRunOptions options;
   options.config = chain.config;
   options.split = chain.args.split;
   options.split.validation = chain.args.cv.validation;
   options.split.stratified = chain.args.cv.stratified;
-  const auto directory = RunDirectory::open(chain.args.out / "model", chain.context);
+  return options;
+}
+
+// Labels, classes and folds that no training can use are told before the slides are worked on.
+void check_labels(const Chain& chain, const pathology::LabelTable& labels,
+                  const std::vector<pathology::SlideItem>& slides) {
+  const auto planned =
+      pathology::planned_bags(labels, slides, chain.args.labels.value_or(fs::path()));
+  log_info(pathology::classes_text(planned));
+  pathology::warn_of_single_patients(planned, chain.context.hooks);
+  auto cv = chain.args.cv;
+  cv.config = chain.config;
+  if (cv.stratified) {
+    pathology::check_cross_validation(planned, cv);
+    pathology::split_for(planned, final_options(chain));
+  } else {  // who is in which fold depends on the slides that come through
+    pathology::require_two_classes(planned, pathology::all_bags(planned));
+    pathology::k_folds(planned, cv.folds, cv.stratified, 0);
+  }
+}
+
+pathology::TrainRunResult train_final(const Chain& chain) {
+  log_info("final model");
+  const auto options = final_options(chain);
+  const auto directory = RunDirectory::open(chain.args.out / "model", chain.context, true);
   directory.begin(chain.context);
   const TimedHooks timed(chain.context.hooks, "epochs");
   auto result = pathology::train_run(chain.set, options, directory.path(), timed.hooks());
@@ -129,7 +153,7 @@ pathology::TrainRunResult train_final(const Chain& chain) {
   return result;
 }
 
-std::vector<SlidePictures> draw_heatmaps(Chain& chain) {
+std::vector<SlidePictures> draw_heatmaps(Chain& chain, const pathology::Split& split) {
   const auto slides = pathology::slides_to_draw(chain.set, chain.slides, chain.args.heatmaps);
   if (slides.empty()) return {};
   log_info("heat maps");
@@ -149,13 +173,17 @@ std::vector<SlidePictures> draw_heatmaps(Chain& chain) {
   std::map<std::string, std::string> labels;
   for (const auto& bag : chain.set.bags)
     labels[bag.id] = chain.set.classes[static_cast<size_t>(bag.label)];
+  const auto parts = pathology::parts_of(chain.set, split);
   std::vector<SlidePictures> pictures;
   for (size_t i = 0; i < slides.size(); ++i) {
     if (!outcome.batch.good[i]) continue;
     const auto& facts = facts_of(outcome, slides[i].id);
     const auto files = pathology::attention_files(folder / (slides[i].id + ".png"));
-    pictures.push_back({slides[i].id, caption_of(facts, labels[slides[i].id]), files.overlay,
-                        files.top_tiles, facts.value("localisation", nlohmann::json())});
+    const auto part = parts.find(slides[i].id);
+    pictures.push_back(
+        {slides[i].id,
+         caption_of(facts, labels[slides[i].id], part == parts.end() ? "" : part->second),
+         files.overlay, files.top_tiles, facts.value("localisation", nlohmann::json())});
   }
   return pictures;
 }
@@ -239,6 +267,7 @@ nlohmann::json run_chain(Chain& chain, const std::vector<pathology::SlideItem>& 
   const Context& context = chain.context;
   const auto labels = pathology::labels_of(slides, chain.args.labels.value_or(fs::path()),
                                            chain.args.columns, context.hooks);
+  check_labels(chain, labels, slides);
   const auto directory = RunDirectory::open(out, context);
   make_features(chain, slides);
   const fs::path table = out / "model" / pathology::kChainLabels;
@@ -258,9 +287,14 @@ nlohmann::json run_chain(Chain& chain, const std::vector<pathology::SlideItem>& 
        pathology::write_all_predictions(out / "predictions.csv", trained, chain.set, chain.slides,
                                         out / "features", context.hooks))
     chain.failures.push_back({slide, reason});
-  const auto pictures = draw_heatmaps(chain);
-  chain_report(cv, trained, chain.set, pictures, chain.failures, context).write(directory.report());
-  results = results_of(chain, cv, trained, pictures, directory.report());
+  SlidesOfReport told{
+      .pictures = draw_heatmaps(chain, trained.split),
+      .failures = chain.failures,
+      .simulated = std::all_of(chain.slides.begin(), chain.slides.end(), [](const auto& slide) {
+        return pathology::is_simulated(slide.path);
+      })};
+  chain_report(cv, trained, chain.set, told, context).write(directory.report());
+  results = results_of(chain, cv, trained, told.pictures, directory.report());
   directory.end(context, results);
   remove_older_results(directory);
   return results;

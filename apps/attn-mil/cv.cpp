@@ -44,6 +44,8 @@ int run(const CvArgs& args, const Context& context) {
   if (!args.out) context.if_interrupted = "nothing is kept without --out";
   args.bags.check_outputs(context, files_of(args));
   const auto set = args.bags.load(context.hooks);
+  log_info(pathology::classes_text(set));
+  pathology::warn_of_single_patients(set, context.hooks);
   options.threads = context.common.threads;
   std::optional<RunDirectory> directory;
   if (args.out) {

@@ -15,4 +15,4 @@ say "simulating $slides slides into $out/data"
 "$mil" simulate --out "$out/data" --slides "$slides" --seed 7 --width 3072 --height 3072 \
   --foci 2 --focus-diameter 250 >&2
 "$mil" run "$out/data/slides" --labels "$out/data/labels.csv" --out "$out/chain" \
-  --mpp 1.0 --tile 128 --aem 0.1 --compare-aem --folds 5 --repeats 2 --epochs 50 --heatmaps 6 --seed 1
+  --truth "$out/data/truth" --remove-pen --mpp 1.0 --tile 128 --aem 0.1 --compare-aem --folds 5 --repeats 2 --epochs 50 --heatmaps 6 --seed 1

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "apps/attn-mil/stages.h"
+#include "apps/common/console.h"
 #include "attn/error.h"
 #include "libattn/io/json.h"
 #include "pathology/chain/outputs.h"
@@ -41,6 +42,11 @@ PredictOutcome predict_stage(const pathology::TrainedModel& model, const Predict
     }
     const auto files = pathology::files_of_bags(input, {});
     read.insert(read.end(), files.begin(), files.end());
+    if (const auto pictures = pathology::pictures_beside_bags(input); pictures > 0)
+      log_warning(
+          fmt::format("{}: its feature files (.h5) are read, and the pictures beside them, {}, are "
+                      "not; name those one by one if they are slides",
+                      input.string(), pictures));
     for (auto& item : bag_items(model, input, context)) items.push_back(std::move(item));
   }
   pathology::SlidePipeline pipeline;

@@ -23,6 +23,20 @@ namespace {
 using pathology::BagPrediction;
 using pathology::BagSet;
 
+constexpr const char* kMethod =
+    "A bag (a slide) holds instances (its tiles), each a vector of numbers, and only the bag has a "
+    "label. The model weighs the instances by attention, sums them up by these weights and "
+    "classifies the sum (attention-based multiple-instance learning). The entropy of the weights "
+    "tells how widely it looks: normalised, it is 0 where one instance has all the attention and 1 "
+    "where all have the same. Attention entropy maximisation (AEM) adds to the training loss the "
+    "negative entropy times a weight, so that attention does not collapse on a few instances; "
+    "weight 0 is training without it.";
+
+void add_method(Report& report, const pathology::TrainRunResult& run) {
+  report.note("For research. Not for diagnosis.");
+  if (pathology::has_attention(run.model.config.model.pooling)) report.paragraph(kMethod);
+}
+
 ChartOptions chart_options(const std::string& title, const std::string& x_label = {},
                            const std::string& y_label = {}) {
   ChartOptions options;
@@ -178,8 +192,10 @@ void add_cv(Report& report, const std::vector<CvEntry>& cv, const BagSet& set) {
   ReportSection entropy;
   for (const auto& entry : cv) {
     const std::string name = entry.aem > 0 ? fmt::format("AEM {}", entry.aem) : "without AEM";
-    for (auto& curve : roc_curves(name, entry.result.repeats.front().predictions, set))
+    for (auto& curve : roc_curves(name, entry.result.repeats.front().predictions, set)) {
+      curve.dashed = entry.aem == 0;  // curves that lie on each other both stay in sight
       curves.push_back(std::move(curve));
+    }
   }
   report.chart(roc_chart(curves, chart_options("ROC, test slides of the first repeat",
                                                "false positive rate", "true positive rate")));
@@ -197,7 +213,14 @@ void add_cv(Report& report, const std::vector<CvEntry>& cv, const BagSet& set) {
 void add_model(Report& report, const pathology::TrainRunResult& run, const BagSet& set) {
   report.heading("The model").table(metrics_of(run.metrics));
   std::vector<ReportSection> charts(1);
-  charts[0].chart(training_chart(run.training));
+  charts[0].chart(
+      training_chart(run.training),
+      fmt::format("The loss is the cross-entropy{}; the model kept is that of epoch {}, {}.",
+                  run.model.config.aem.weight > 0 ? " less the weighted attention entropy" : "",
+                  run.training.best_epoch + 1,
+                  run.split.validation.empty()
+                      ? "the last: there is no validation part to choose one by"
+                      : "of the lowest validation cross-entropy"));
   for (const char* part : {"test", "validation"}) {
     if (!run.metrics.contains(part) || !run.metrics[part].is_object() ||
         !run.metrics[part].contains("confusion"))
@@ -227,6 +250,7 @@ Report training_report(const pathology::TrainRunResult& run, const BagSet& set,
                        const Context& context) {
   Report report("attn-mil: training run",
                 fmt::format("{} bags, classes {}", set.size(), fmt::join(set.classes, ", ")));
+  add_method(report, run);
   add_model(report, run, set);
   std::vector<BagPrediction> test;
   for (size_t i = 0; i < run.predictions.size(); ++i)
@@ -244,19 +268,26 @@ Report training_report(const pathology::TrainRunResult& run, const BagSet& set,
 }
 
 Report chain_report(const std::vector<CvEntry>& cv, const pathology::TrainRunResult& run,
-                    const BagSet& set, const std::vector<SlidePictures>& pictures,
-                    const std::vector<BatchResult::Failure>& failures, const Context& context) {
+                    const BagSet& set, const SlidesOfReport& slides, const Context& context) {
   Report report("attn-mil: slides to diagnoses",
                 fmt::format("{} slides, classes {}", set.size(), fmt::join(set.classes, ", ")));
-  report.note("For research. Not for diagnosis.");
+  if (slides.simulated)
+    report.note(
+        "The slides are simulated, with foci drawn to be found: the figures show that the chain "
+        "works, and say nothing of any disease.");
+  add_method(report, run);
   add_cv(report, cv, set);
   add_model(report, run, set);
-  if (!pictures.empty()) {
+  if (!slides.pictures.empty()) {
     report.heading("Where the model looks");
     report.paragraph(
-        "Colour is the percentile of a tile's attention among the tiles of its slide; below each "
-        "map, the tiles of highest attention.");
-    for (const auto& one : pictures) {
+        "Colour is the percentile of a tile's attention among the tiles of its own slide: every "
+        "slide has red tiles, and red says that the model looked there more than elsewhere in this "
+        "slide, not that there is disease. Below each map, the tiles of highest attention: weight "
+        "is the tile's share of the slide's attention (all weights of a slide add up to 1), x and "
+        "y its upper left corner in pixels of the slide's finest level. Slides of the train and "
+        "validation parts were seen in training; only those of a test part were not.");
+    for (const auto& one : slides.pictures) {
       report.heading(one.slide, 3).paragraph(one.caption);
       report.picture(jpeg_of(one.overlay), "attention over " + one.slide)
           .picture(jpeg_of(one.top_tiles), "tiles of highest attention");
@@ -266,23 +297,24 @@ Report chain_report(const std::vector<CvEntry>& cv, const pathology::TrainRunRes
   table.table(prediction_table(set, run.predictions, run.part));
   report.heading("Every slide")
       .details("Predictions of the final model and attention entropy of each slide", table);
-  if (!failures.empty()) {
+  if (!slides.failures.empty()) {
     ReportTable failed{.columns = {"slide", "reason"}, .rows = {}};
-    for (const auto& [slide, reason] : failures) failed.rows.push_back({slide, reason});
+    for (const auto& [slide, reason] : slides.failures) failed.rows.push_back({slide, reason});
     report.heading("Slides that failed").table(failed);
   }
   add_settings(report, context);
   return report;
 }
 
-std::string caption_of(const nlohmann::json& facts, const std::string& label) {
+std::string caption_of(const nlohmann::json& facts, const std::string& label,
+                       const std::string& part) {
   const auto predicted = facts.at("predicted").get<std::string>();
   const auto unreadable = facts.at("unreadable").get<double>();
   return fmt::format(
-      "True class {}, predicted {} (probability {:.2f}); {} tiles{}, normalised attention entropy "
-      "{}.{}",
-      label, predicted, facts.at("probability").at(predicted).get<double>(),
-      facts.at("tiles").get<int64_t>(),
+      "{}True class {}, predicted {} (probability {:.2f}); {} tiles{}, normalised attention "
+      "entropy {}.{}",
+      part.empty() ? "" : "Of the " + part + " part. ", label, predicted,
+      facts.at("probability").at(predicted).get<double>(), facts.at("tiles").get<int64_t>(),
       unreadable > 0 ? ", " + pathology::percent_text(unreadable) + " unreadable" : "",
       metric_text(facts.at("attention_entropy_normalised")), localisation_sentence(facts));
 }

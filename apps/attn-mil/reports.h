@@ -23,6 +23,13 @@ struct SlidePictures {
   nlohmann::json localisation = {};  ///< as pathology::localise gives it; null: not compared
 };
 
+/// What a reader of the whole chain's page is told of its slides.
+struct SlidesOfReport {
+  std::vector<SlidePictures> pictures;
+  std::vector<BatchResult::Failure> failures;
+  bool simulated = false;  ///< drawn by `simulate`
+};
+
 /// One cross-validation, by the weight of the entropy term.
 struct CvEntry {
   double aem = 0;
@@ -36,12 +43,13 @@ Report training_report(const pathology::TrainRunResult& run, const pathology::Ba
 /// report.html of the whole chain: the table with and without AEM, ROC, training curves, attention
 /// entropy per slide, heat maps and top tiles, failures, settings.
 Report chain_report(const std::vector<CvEntry>& cv, const pathology::TrainRunResult& run,
-                    const pathology::BagSet& set, const std::vector<SlidePictures>& pictures,
-                    const std::vector<BatchResult::Failure>& failures, const Context& context);
+                    const pathology::BagSet& set, const SlidesOfReport& slides,
+                    const Context& context);
 
-/// What stands over a slide's pictures: its `label`, and what the model says (facts of
-/// heatmap_stage).
-std::string caption_of(const nlohmann::json& facts, const std::string& label);
+/// What stands over a slide's pictures: its `label` and `part` of the training, and what the model
+/// says (facts of heatmap_stage).
+std::string caption_of(const nlohmann::json& facts, const std::string& label,
+                       const std::string& part);
 
 /// What --attention-report writes: entropy of the one attention layer over each bag.
 struct BagEntropy {

@@ -114,6 +114,8 @@ int run(const TrainArgs& args, const Context& context) {
   args.bags.check_outputs(context, pathology::own_files_of_run(args.out),
                           args.split_file.value_or(fs::path()));
   const auto set = args.bags.load(context.hooks);
+  log_info(pathology::classes_text(set));
+  pathology::warn_of_single_patients(set, context.hooks);
   const auto directory = RunDirectory::open(args.out, context);
   if (args.resume) {
     const auto before = finished_metrics(directory, set, options, context);

@@ -18,6 +18,7 @@
 #include "apps/common/console.h"
 #include "apps/common/help.h"
 #include "apps/common/parse.h"
+#include "apps/common/run_directory.h"
 #include "apps/common/signals.h"
 #include "apps/common/version.h"
 #include "attn/error.h"
@@ -75,7 +76,7 @@ void declare_common(Common& common, const Verb& verb, OptionTable& table) {
              .short_name = 'q'});
   table.add(
       {.name = "verbose", .target = &common.verbose, .help = "log details", .short_name = 'v'});
-  table.add({.name = "attention-report",
+  table.add({.name = kAttentionReport,
              .target = &common.attention_report,
              .help = "write a page on the attention entropy of every layer and head",
              .unit = "FILE.html"});
@@ -200,6 +201,9 @@ int run_verb(const App& app, const Verb& verb, const std::vector<std::string>& a
   } catch (const Interrupted&) {
     log_error("interrupted; " + context.if_interrupted);
     return kInterrupted;
+  } catch (const std::exception& error) {
+    for (const auto& run : context.unended_runs) note_error(run, sentence_of(error));
+    throw;
   }
 }
 

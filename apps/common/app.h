@@ -62,6 +62,8 @@ struct Context {
   /// that is not given, says that instead, before its work.
   mutable std::string if_interrupted =
       "what was finished is kept, and the same command goes on from there";
+  /// Run directories whose run began and did not end: what ended it is noted there.
+  mutable std::vector<std::filesystem::path> unended_runs = {};
 };
 
 struct Verb {
@@ -98,6 +100,10 @@ Verb bind(Verb verb, void (*declare)(Options&, OptionTable&),
   verb.run = [options, run](const Context& context) { return run(*options, context); };
   return verb;
 }
+
+/// Every verb knows this option, and those without an attention model refuse it; their help page
+/// leaves it out.
+inline constexpr const char* kAttentionReport = "attention-report";
 
 /// Declares the options every verb has (and those of batch verbs for a batch verb) after the verb's
 /// own.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <chrono>
 #include <fstream>
 #include <iterator>
@@ -156,8 +157,43 @@ BatchResult dry_run(const Batch& batch, const Context& context) {
   return result;
 }
 
+// Warns of failures; of those that differ by the item's name only, of the first few.
+class FailureLog {
+ public:
+  void tell(const std::string& noun, const std::string& id, const std::string& reason) {
+    constexpr int kTold = 3;
+    const int seen = ++count_[without(id, reason)];
+    if (seen <= kTold) log_warning(fmt::format("{} {} failed: {}", noun, id, reason));
+    if (seen == kTold + 1)
+      log_warning(
+          fmt::format("{} {} failed for the same reason; where further ones do, they are "
+                      "not told one by one",
+                      noun, id));
+  }
+
+ private:
+  // The reason with every `id` that stands as a word of its own taken out.
+  static std::string without(const std::string& id, std::string reason) {
+    const auto in_word = [&](size_t at) {
+      return at < reason.size() && std::isalnum(static_cast<unsigned char>(reason[at])) != 0;
+    };
+    for (size_t at = reason.find(id); at != std::string::npos && !id.empty();
+         at = reason.find(id, at)) {
+      if ((at > 0 && in_word(at - 1)) || in_word(at + id.size())) {
+        ++at;
+      } else {
+        reason.erase(at, id.size());
+      }
+    }
+    return reason;
+  }
+
+  std::map<std::string, int> count_;
+};
+
 // One item: skipped, done, or noted as failed.
-void run_item(const Batch& batch, size_t i, const Context& context, BatchResult& result) {
+void run_item(const Batch& batch, size_t i, const Context& context, BatchResult& result,
+              FailureLog& log) {
   const BatchItem& item = batch.items[i];
   State state = State::finished;  // until known
   try {
@@ -192,8 +228,7 @@ void run_item(const Batch& batch, size_t i, const Context& context, BatchResult&
     throw;
   } catch (const std::exception& error) {
     result.failures.push_back({item.id, sentence_of(error)});
-    log_warning(
-        fmt::format("{} {} failed: {}", batch.noun, item.id, result.failures.back().reason));
+    log.tell(batch.noun, item.id, result.failures.back().reason);
     if (state == State::outdated && blames_input(error)) set_item_aside(item);
   }
 }
@@ -242,12 +277,13 @@ BatchResult run_batch(const Batch& batch, const Context& context) {
   result.good.resize(batch.items.size());
   result.total = static_cast<int64_t>(mine.size());
   Estimate estimate;
+  FailureLog log;
   try {
     for (size_t n = 0; n < mine.size(); ++n) {
       context.hooks.check();
       context.progress.set_prefix(fmt::format("{} {} of {}: ", batch.noun, n + 1, mine.size()));
       const int64_t before = result.done;
-      run_item(batch, mine[n], context, result);
+      run_item(batch, mine[n], context, result, log);
       if (result.done > before)
         estimate.finished_one(static_cast<int64_t>(mine.size() - n - 1), batch.noun);
     }

@@ -25,6 +25,7 @@ std::string completion_words(const App& app, const std::vector<std::string>& giv
     verb.declare(table);
     declare_common(common, verb, table);
     for (const auto& option : table.options()) {
+      if (option.name == kAttentionReport && !verb.attention) continue;
       if (given.size() < 2)
         out += spellings(option);
       else if (option.spelling() == given[1])

@@ -95,7 +95,8 @@ std::string verb_help(const App& app, const Verb& verb, const OptionTable& table
   for (const auto& group : groups) {
     out += fmt::format("\n{}:\n", group);
     for (const auto& option : table.options())
-      if (option.group == group) out += entry(left_side(option), right_side(option));
+      if (option.group == group && (verb.attention || option.name != kAttentionReport))
+        out += entry(left_side(option), right_side(option));
   }
   out +=
       "\nAn option is taken from the command line, else from its environment variable "

@@ -86,7 +86,7 @@ figcaption{color:var(--soft);font-size:.92em;margin-top:.35rem;max-width:46rem}
 pre{background:var(--raised);border:1px solid var(--line);border-radius:6px;padding:.7rem .9rem;overflow-x:auto;font:13px/1.45 ui-monospace,monospace}
 details{margin:1rem 0;border:1px solid var(--line);border-radius:6px;padding:.5rem .9rem}
 summary{cursor:pointer;font-weight:600}
-@media print{:root{--text:#000;--soft:#444;--page:#fff;--raised:#fff;--line:#bbb}body{max-width:none;padding:0;font-size:11pt}h2,h3{break-after:avoid}thead{display:table-header-group}tr{break-inside:avoid}.scroll,pre{overflow:visible}pre{white-space:pre-wrap}}
+@media print{:root{--text:#000;--soft:#444;--page:#fff;--raised:#fff;--line:#bbb}body{max-width:none;padding:0;font-size:11pt}h2,h3{break-after:avoid}thead{display:table-header-group}tr{break-inside:avoid}.scroll,pre{overflow:visible}pre{white-space:pre-wrap}table{font-size:8.5pt}.number,thead th,.pairs th{white-space:normal}}
 )css";
 
 }  // namespace

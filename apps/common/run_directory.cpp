@@ -8,20 +8,24 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 #include "apps/common/file_lock.h"
 #include "attn/error.h"
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/json.h"
+#include "libattn/io/nearest_name.h"
 #include "libattn/io/run_json.h"
 
 namespace attn::app {
 namespace fs = std::filesystem;
 namespace {
 
-// What two calls must share to be the same run: not how they talk, nor how many threads they use.
+// What two calls must share to be the same run: not how they talk, how many threads they use, or
+// how they spell the folder.
 nlohmann::json comparable(nlohmann::json configuration) {
-  for (const char* key : {"json", "quiet", "verbose", "threads", "attention-report", "resume"})
+  for (const char* key :
+       {"json", "quiet", "verbose", "threads", "attention-report", "resume", "out"})
     configuration.erase(key);
   return configuration;
 }
@@ -34,6 +38,20 @@ bool same_call(const nlohmann::json& run, const std::string& where, const Contex
 
 bool starts_anew(const Context& context) {
   return context.common.overwrite || !resolved(context.options).value("resume", true);
+}
+
+// "--aem 0.1, now 0; --seed 1, now 2": options that two calls differ in.
+std::string differences(const nlohmann::json& before, const nlohmann::json& now) {
+  std::vector<std::string> out;
+  const auto text = [](const nlohmann::json& options, const std::string& name) {
+    return options.contains(name) ? options.at(name).dump() : std::string("not set");
+  };
+  nlohmann::json all = before;
+  all.update(now);
+  for (const auto& [name, value] : all.items())
+    if (text(before, name) != text(now, name))
+      out.push_back(fmt::format("--{} {}, now {}", name, text(before, name), text(now, name)));
+  return io::list_names(out, 4);
 }
 
 std::string now() {
@@ -74,6 +92,22 @@ struct RunDirectory::State {
     }
   }
 
+  // Says so where a finished run of other options will be gone.
+  void tell_replaced(const nlohmann::json& before, const std::string& where) const {
+    if (io::get_or<std::string>(before, "status", where, "") != "finished" ||
+        starts_anew(context) || same_call(before, where, context))
+      return;
+    const auto verb = io::get_or<std::string>(before, "verb", where, "");
+    context.hooks.warning(
+        fmt::format("{} holds a finished run of {}, which this one replaces", path.string(),
+                    verb != context.verb ? "the verb " + verb
+                                         : "other options (" +
+                                               differences(comparable(io::get_or<nlohmann::json>(
+                                                               before, "configuration", where, {})),
+                                                           comparable(resolved(context.options))) +
+                                               ")"));
+  }
+
   // Takes over when the run began, and the time that it took until it stopped.
   void go_on_from(const nlohmann::json& before, const std::string& where) {
     if (io::get_or<std::string>(before, "status", where, "") == "finished" ||
@@ -103,6 +137,7 @@ struct RunDirectory::State {
   ~State() {
     if (!running) return;
     try {
+      if (!context.hooks.stopping()) context.unended_runs.push_back(path);
       io::write_json(file(), describe(context.hooks.stopping() ? "interrupted" : "failed"));
     } catch (const std::exception&) {
       return;  // what ended the run is told by the caller, and may be this very folder
@@ -115,10 +150,16 @@ RunDirectory::~RunDirectory() = default;
 RunDirectory::RunDirectory(RunDirectory&&) noexcept = default;
 RunDirectory& RunDirectory::operator=(RunDirectory&&) noexcept = default;
 
-RunDirectory RunDirectory::open(const fs::path& path, const Context& context) {
+RunDirectory RunDirectory::open(const fs::path& path, const Context& context,
+                                bool part_of_another) {
   io::make_directories(path);
-  auto lock = FileLock::lock(path / ".lock", path.string());
-  return RunDirectory(std::make_unique<State>(path, std::move(lock), context));
+  auto state =
+      std::make_unique<State>(path, FileLock::lock(path / ".lock", path.string()), context);
+  if (!part_of_another)
+    state->look_at_earlier([&](const nlohmann::json& before, const std::string& where) {
+      state->tell_replaced(before, where);
+    });
+  return RunDirectory(std::move(state));
 }
 
 const fs::path& RunDirectory::path() const {
@@ -147,6 +188,19 @@ void RunDirectory::end(const Context& /*context*/, const nlohmann::json& results
   document["metrics"] = results;
   io::write_json(run_json(), document);
   state_->running = false;
+}
+
+void note_error(const fs::path& run, const std::string& sentence) noexcept {
+  try {
+    const auto lock = FileLock::try_lock(run / ".lock");
+    if (!lock.locked()) return;
+    auto document = io::read_run_json(run);
+    if (document.value("status", "") != "failed") return;
+    document["error"] = sentence;
+    io::write_json(run / "run.json", document);
+  } catch (const std::exception&) {
+    return;  // as the header says
+  }
 }
 
 }  // namespace attn::app

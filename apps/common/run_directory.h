@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "apps/common/app.h"
 
@@ -14,10 +15,15 @@ namespace attn::app {
 class RunDirectory {
  public:
   /// Makes and locks `path`. What is in it stays. Throws attn::Error when the folder cannot be made
-  /// or written, or is in use. `context` outlives the object.
-  static RunDirectory open(const std::filesystem::path& path, const Context& context);
+  /// or written, or is in use. Throws attn::NewerFormat where a newer program
+  /// wrote run.json, unless by --overwrite it is to be replaced, and attn::StorageError. Warns
+  /// where the folder holds a finished run of other options, which this one is to replace, unless
+  /// that was asked for or the folder is `part_of_another` run's, which has told it. `context`
+  /// outlives the object.
+  static RunDirectory open(const std::filesystem::path& path, const Context& context,
+                           bool part_of_another = false);
   /// A run that began and did not end is noted in run.json: status "interrupted" after a signal,
-  /// else "failed".
+  /// else "failed", and the context's list of such runs gains it.
   ~RunDirectory();
   RunDirectory(RunDirectory&&) noexcept;
   RunDirectory& operator=(RunDirectory&&) noexcept;
@@ -47,5 +53,9 @@ class RunDirectory {
   explicit RunDirectory(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// Adds what ended a run to the run.json of status "failed" in the folder `run`, as "error". Where
+/// that cannot be written, nothing happens: what ended the run is told by the caller.
+void note_error(const std::filesystem::path& run, const std::string& sentence) noexcept;
 
 }  // namespace attn::app

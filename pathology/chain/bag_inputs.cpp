@@ -45,6 +45,14 @@ bool holds_bags(const fs::path& path) {
   return path.extension() == ".csv" && attn::io::Table::read(path).has("bag");
 }
 
+int64_t pictures_beside_bags(const fs::path& folder) {
+  std::error_code error;
+  const fs::directory_iterator entries(folder, error);
+  return std::count_if(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    return !entry.path().filename().string().starts_with('.') && is_picture(entry.path());
+  });
+}
+
 std::vector<BagInput> list_bags(const fs::path& path) {
   std::vector<BagInput> inputs;
   if (!fs::is_directory(path)) return {{path.stem().string(), path}};

@@ -15,6 +15,9 @@ namespace pathology {
 /// Throws attn::Error when it does not exist, attn::UsageError for a folder that holds both.
 bool holds_bags(const std::filesystem::path& path);
 
+/// How many pictures (PNG, JPEG) lie beside the feature files of a folder, and are not looked at.
+int64_t pictures_beside_bags(const std::filesystem::path& folder);
+
 /// One bag file: an .h5 with one bag, or a CSV with many.
 struct BagInput {
   std::string id;

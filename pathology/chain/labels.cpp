@@ -73,6 +73,30 @@ LabelTable labels_of(const std::vector<SlideItem>& slides, const std::filesystem
   return table;
 }
 
+BagSet planned_bags(const LabelTable& labels, const std::vector<SlideItem>& slides,
+                    const std::filesystem::path& csv) {
+  const auto rows = label_rows(labels, csv);
+  std::map<std::string, size_t> by_file;  // the order of feature files
+  std::vector<std::string> told;
+  for (const SlideItem& slide : slides) {
+    const auto row = rows.find(without_slide_extension(slide.id));
+    if (row == rows.end() || labels.labels[row->second].empty()) continue;
+    by_file[slide.id + ".h5"] = row->second;
+    told.push_back(labels.labels[row->second]);
+  }
+  BagSet set;
+  set.classes = class_names(told);
+  for (const auto& [file, row] : by_file) {
+    Bag bag;
+    bag.id = std::filesystem::path(file).stem().string();
+    bag.patient = labels.patients[row].empty() ? bag.id : labels.patients[row];
+    bag.label =
+        std::find(set.classes.begin(), set.classes.end(), labels.labels[row]) - set.classes.begin();
+    set.bags.push_back(std::move(bag));
+  }
+  return set;
+}
+
 void write_labels(const std::filesystem::path& path, const LabelTable& labels,
                   const std::vector<SlideItem>& slides) {
   const auto rows = label_rows(labels, path);

@@ -18,6 +18,11 @@ namespace pathology {
 LabelTable labels_of(const std::vector<SlideItem>& slides, const std::filesystem::path& csv,
                      const LabelOptions& options, const attn::Hooks& hooks = {});
 
+/// The bags that `slides` will be, in the order of load_bags, as far as they have a label: ids,
+/// labels and patients, no features.
+BagSet planned_bags(const LabelTable& labels, const std::vector<SlideItem>& slides,
+                    const std::filesystem::path& csv);
+
 /// Writes slide_id,label,case_id for those of `slides` that have a label. Atomic.
 void write_labels(const std::filesystem::path& path, const LabelTable& labels,
                   const std::vector<SlideItem>& slides);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "attn/error.h"
 #include "libattn/io/json.h"
@@ -31,6 +32,26 @@ std::optional<double> as_number(const std::string& text) {
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   return error == std::errc() && stop == end && std::isfinite(value) ? std::optional(value)
                                                                      : std::nullopt;
+}
+
+}  // namespace
+
+namespace {
+
+struct PatientsOfClasses {
+  size_t patients = 0;
+  std::vector<std::set<std::string>> in_class;  // by class
+};
+
+PatientsOfClasses patients_of_classes(const BagSet& set) {
+  PatientsOfClasses out{.in_class = std::vector<std::set<std::string>>(set.classes.size())};
+  std::set<std::string> all;
+  for (const Bag& bag : set.bags) {
+    all.insert(bag.patient);
+    if (bag.label >= 0) out.in_class[static_cast<size_t>(bag.label)].insert(bag.patient);
+  }
+  out.patients = all.size();
+  return out;
 }
 
 }  // namespace
@@ -125,6 +146,32 @@ void warn_of_equal_classes(const std::vector<std::string>& classes, const std::s
                     attn::io::quote_text(name) +
                     " are the same number and two classes; write them alike if they are one");
   }
+}
+
+std::string classes_text(const BagSet& set) {
+  std::vector<std::string> counts;
+  for (size_t c = 0; c < set.classes.size(); ++c) {
+    const auto bags = std::count_if(set.bags.begin(), set.bags.end(), [&](const Bag& bag) {
+      return bag.label == static_cast<int64_t>(c);
+    });
+    counts.push_back(set.classes[c] + " " + std::to_string(bags));
+  }
+  const size_t patients = patients_of_classes(set).patients;
+  return std::to_string(set.size()) + " bags of " + std::to_string(patients) +
+         (patients == 1 ? " patient: " : " patients: ") + attn::io::list_names(counts);
+}
+
+void warn_of_single_patients(const BagSet& set, const attn::Hooks& hooks) {
+  std::vector<std::string> single;
+  const PatientsOfClasses of = patients_of_classes(set);
+  for (size_t c = 0; c < set.classes.size(); ++c)
+    if (of.in_class[c].size() == 1) single.push_back(set.classes[c]);
+  if (single.empty()) return;
+  hooks.warning(std::to_string(single.size()) + " of the " + std::to_string(set.classes.size()) +
+                " classes " + (single.size() == 1 ? "has" : "have") +
+                " a single patient, who cannot be both trained on and tested: " +
+                attn::io::list_names(single) +
+                "; --label-column names the column of labels if it is another");
 }
 
 BagSet load_bags(const std::filesystem::path& bags, const std::filesystem::path& labels,

@@ -65,6 +65,10 @@ std::map<std::string, size_t> label_rows(const LabelTable& table, const std::fil
 
 /// Sorted distinct labels: numerically where all are numbers, else by text.
 std::vector<std::string> class_names(const std::vector<std::string>& labels);
+/// "40 bags of 38 patients: normal 20, tumor 20".
+std::string classes_text(const BagSet& set);
+/// Warns of classes that one patient alone has: such a class can be learnt or tested, never both.
+void warn_of_single_patients(const BagSet& set, const attn::Hooks& hooks);
 /// Warns of classes that are one number written twice ("1" and "1.0"); `where` names their table.
 void warn_of_equal_classes(const std::vector<std::string>& classes, const std::string& where,
                            const attn::Hooks& hooks);

@@ -137,6 +137,16 @@ void check_folds(const BagSet& set, const std::vector<Job>& jobs, bool stratifie
   }
 }
 
+std::vector<Job> checked_jobs(const BagSet& set, const CrossValidationOptions& options) {
+  if (options.repeats < 1) throw attn::UsageError("cross-validation needs at least 1 repeat");
+  if (!(options.validation >= 0 && options.validation < 1))
+    throw attn::UsageError("the validation fraction must lie in [0, 1)");
+  check(options.config);
+  std::vector<Job> jobs = make_jobs(set, options);
+  check_folds(set, jobs, options.stratified);
+  return jobs;
+}
+
 /// Trains all jobs on `threads` threads, LibTorch running on one thread in each, and reports from
 /// the calling thread.
 class Pool {
@@ -230,15 +240,14 @@ attn::train::MeanSd over_repeats(const CrossValidationResult& result, Get get) {
 
 }  // namespace
 
+void check_cross_validation(const BagSet& set, const CrossValidationOptions& options) {
+  checked_jobs(set, options);
+}
+
 CrossValidationResult cross_validate(const BagSet& set, const CrossValidationOptions& options,
                                      const attn::Hooks& hooks) {
-  if (options.repeats < 1) throw attn::UsageError("cross-validation needs at least 1 repeat");
-  if (!(options.validation >= 0 && options.validation < 1))
-    throw attn::UsageError("the validation fraction must lie in [0, 1)");
-  check(options.config);
   const auto start = std::chrono::steady_clock::now();
-  std::vector<Job> jobs = make_jobs(set, options);
-  check_folds(set, jobs, options.stratified);
+  std::vector<Job> jobs = checked_jobs(set, options);
   if (!options.cache.empty()) attn::io::make_directories(options.cache);
   Pool(set, jobs, hooks).run(std::max(1, std::min(options.threads, static_cast<int>(jobs.size()))));
   CrossValidationResult result;
@@ -280,7 +289,7 @@ nlohmann::json to_json(const CrossValidationResult& result, const BagSet& set,
           {"stratified", options.stratified},
           {"bags", set.size()},
           {"classes", set.classes},
-          {"config", nlohmann::json(options.config)},
+          {"config", nlohmann::json(for_bags(options.config, set))},
           {"data_digest", set.digest},
           {"seconds", result.seconds}};
 }

@@ -46,6 +46,10 @@ struct CrossValidationResult {
 CrossValidationResult cross_validate(const BagSet& set, const CrossValidationOptions& options,
                                      const attn::Hooks& hooks);
 
+/// What cross_validate throws for `options` and the labels and patients of `set`, whose features it
+/// does not need: told before features are made.
+void check_cross_validation(const BagSet& set, const CrossValidationOptions& options);
+
 /// Bytes held at most meanwhile.
 double cross_validation_bytes(const BagSet& set, const CrossValidationOptions& options);
 

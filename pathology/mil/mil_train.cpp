@@ -28,13 +28,6 @@ at::Tensor subsample(const at::Tensor& x, double fraction, uint64_t seed) {
       0, at::tensor(attn::train::sample_without_replacement(x.size(0), keep, seed), at::kLong));
 }
 
-/// The configuration with the network's input and output sizes as the bags have them.
-MilConfig for_bags(MilConfig config, const BagSet& set) {
-  config.model.input = set.dim;
-  config.model.classes = static_cast<int64_t>(set.classes.size());
-  return config;
-}
-
 /// Whether a step is too little work to share among threads: below 8 million multiply-adds of the
 /// first layer, a fraction of a millisecond.
 bool is_small(const BagSet& set, const std::vector<int64_t>& items, const ModelConfig& model) {
@@ -72,6 +65,12 @@ attn::train::Validation validate(const MilModel& model, const Scaler& scaler, co
 }
 
 }  // namespace
+
+MilConfig for_bags(MilConfig config, const BagSet& set) {
+  config.model.input = set.dim;
+  config.model.classes = static_cast<int64_t>(set.classes.size());
+  return config;
+}
 
 void check(const MilConfig& c) {
   if (!(c.subsampling > 0 && c.subsampling <= 1)) {

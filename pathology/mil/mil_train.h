@@ -48,6 +48,9 @@ void from_json(const nlohmann::json& j, MilConfig& c);
 /// without attention, more epochs at least than at all.
 void check(const MilConfig& c);
 
+/// The configuration with the network's input and output sizes as the bags have them.
+MilConfig for_bags(MilConfig config, const BagSet& set);
+
 struct FittedModel {
   MilModel model;
   Scaler scaler;

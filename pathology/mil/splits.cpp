@@ -45,12 +45,6 @@ std::vector<Patient> patients_of(const BagSet& set, const std::vector<int64_t>& 
   return out;
 }
 
-std::vector<int64_t> all_bags(const BagSet& set) {
-  std::vector<int64_t> items(set.bags.size());
-  for (size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int64_t>(i);
-  return items;
-}
-
 /// Patient indices per class (one group when not stratified), each shuffled.
 std::vector<std::vector<size_t>> shuffled_groups(const std::vector<Patient>& patients,
                                                  bool stratified, uint64_t seed) {
@@ -79,6 +73,12 @@ std::pair<int64_t, int64_t> part_sizes(int64_t n, double validation, double test
   return {v, t};
 }
 
+/// "40 patients of 34 classes".
+std::string patients_text(const BagSet& set, size_t patients) {
+  return std::to_string(patients) + (patients == 1 ? " patient of " : " patients of ") +
+         std::to_string(set.classes.size()) + (set.classes.size() == 1 ? " class" : " classes");
+}
+
 Split cut(const BagSet& set, const std::vector<int64_t>& items, const SplitOptions& options) {
   const std::vector<Patient> patients = patients_of(set, items);
   Split split;
@@ -99,14 +99,22 @@ Split cut(const BagSet& set, const std::vector<int64_t>& items, const SplitOptio
   if ((options.validation > 0 && split.validation.empty()) ||
       (options.test > 0 && split.test.empty())) {
     throw attn::Error(
-        "there are too few patients (" + std::to_string(patients.size()) +
-        ") to set some apart for every part of the split; add data, or set the fraction "
-        "of validation or test to 0");
+        "too few patients to set some of a class apart for every part of the split: there are " +
+        patients_text(set, patients.size()) + "; add data, set " +
+        (options.test > 0 ? "--validation or --test" : "--validation") +
+        " to 0, or where these are not the classes meant, name the column of labels by "
+        "--label-column");
   }
   return split;
 }
 
 }  // namespace
+
+std::vector<int64_t> all_bags(const BagSet& set) {
+  std::vector<int64_t> items(set.bags.size());
+  for (size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int64_t>(i);
+  return items;
+}
 
 void require_two_classes(const BagSet& set, const std::vector<int64_t>& items) {
   for (const int64_t i : items)
@@ -137,8 +145,8 @@ std::vector<Split> k_folds(const BagSet& set, int64_t folds, bool stratified, ui
   const auto n = static_cast<int64_t>(patients.size());
   if (folds < 2) throw attn::UsageError("cross-validation needs at least 2 folds");
   if (folds > n) {
-    throw attn::Error("there are " + std::to_string(n) + " patients, too few for " +
-                      std::to_string(folds) + " folds; ask for fewer folds");
+    throw attn::Error("too few patients for " + std::to_string(folds) + " folds: there are " +
+                      patients_text(set, patients.size()) + "; ask for fewer by --folds");
   }
   std::vector<size_t> order;
   for (const auto& group : shuffled_groups(patients, stratified, seed))

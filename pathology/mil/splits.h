@@ -38,6 +38,9 @@ std::vector<Split> k_folds(const BagSet& set, int64_t folds, bool stratified, ui
 /// Moves a validation part, `fraction` of its patients, out of `split.train`, stratified by class.
 Split with_validation(const BagSet& set, const Split& split, double fraction, uint64_t seed);
 
+/// The indices of all bags.
+std::vector<int64_t> all_bags(const BagSet& set);
+
 /// Throws Error unless `items` hold at least two classes.
 void require_two_classes(const BagSet& set, const std::vector<int64_t>& items);
 

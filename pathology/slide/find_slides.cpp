@@ -60,6 +60,15 @@ std::string id_of(const fs::path& file) {
   return attn::io::one_line(stem, stem.size());
 }
 
+/// What a folder without slides may have been meant to be.
+std::string hint_of(const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::is_directory(folder / "patches", ignored))
+    return "; it holds tiles, of which the verb features makes what a model reads";
+  if (fs::is_directory(folder / "slides", ignored)) return "; its subfolder slides may be meant";
+  return "";
+}
+
 void add_folder(const fs::path& folder, std::vector<SlideItem>& items) {
   const std::set<std::string> parts = parts_of_slides(folder);
   std::error_code error;
@@ -81,7 +90,8 @@ void add_folder(const fs::path& folder, std::vector<SlideItem>& items) {
     throw attn::Error(
         "the folder " + folder.string() +
         " holds no slides; expected whole-slide images (.svs, .ndpi, .tiff, ...) or PNG and JPEG "
-        "pictures directly in it");
+        "pictures directly in it" +
+        hint_of(folder));
 }
 
 std::optional<std::string> unless_empty(const std::string& text) {

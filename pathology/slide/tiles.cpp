@@ -188,7 +188,7 @@ TileGeometry tile_geometry(const Slide& slide, const TileOptions& options) {
                            " um per pixel, and tiles of " + number_text(options.mpp) +
                            " would enlarge it " + number_text(std::round(100 / scale) / 100) +
                            " times; ask for " + number_text(slide_mpp) +
-                           " or more, or allow it with max_upsampling (now " +
+                           " or more, or allow it with --max-upsampling (now " +
                            number_text(options.max_upsampling) + ")");
   TileGeometry geometry;
   geometry.size = options.size;

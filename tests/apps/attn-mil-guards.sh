@@ -71,10 +71,11 @@ has "$W/stated/tiles.csv" '^sim-0003,.*,0.25,override,'
 # The manifest's patients beside a table of labels that has none.
 {
   echo slide,case_id
-  for i in 3 4 5 6; do echo "$DATA/slides/sim-000$i.tif,p$((i / 2))"; done
+  for i in 3 4 5 6 7 8 9; do echo "$DATA/slides/sim-000$i.tif,p$((i / 2))"; done
 } >"$W/manifest.csv"
 printf 'slide_id,label\nsim-0003,a\nsim-0004,a\nsim-0005,b\nsim-0006,b\n' >"$W/plain.csv"
-run "$MIL" run "$W/manifest.csv" --labels "$W/plain.csv" --out "$W/patients" "${TILES[@]}" --folds 2 --epochs 1 --heatmaps 0
+sed '$a sim-0007,b\nsim-0008,a\nsim-0009,a' "$W/plain.csv" >"$W/seven.csv"
+ok "$MIL" run "$W/manifest.csv" --labels "$W/seven.csv" --out "$W/patients" "${TILES[@]}" --folds 2 --validation 0 --epochs 1 --heatmaps 0
 has "$W/patients/model/labels.csv" '^sim-0004,a,p2$'
 
 # A finished run is one of the same patients and the same split.

@@ -73,9 +73,9 @@ exists "$W/chain/tiles/patches/sim-0004.h5.stale"
 run "$MIL" features "$W/chain/tiles" --out "$W/chain/features" --slides "$W/moved"
 absent "$W/chain/features/sim-0004.h5"
 mkdir "$W/bad"
-echo broken >"$W/bad/x.svs"
-printf 'slide_id,label\nx,a\n' >"$W/x.csv"
-refused 1 "$W/none/failures.csv" "$MIL" run "$W/bad" --labels "$W/x.csv" --out "$W/none"
+for slide in x y z w; do echo broken >"$W/bad/$slide.svs"; done
+printf 'slide_id,label\nx,a\ny,a\nz,b\nw,b\n' >"$W/x.csv"
+refused 1 "$W/none/failures.csv" "$MIL" run "$W/bad" --labels "$W/x.csv" --out "$W/none" --folds 2 --validation 0
 has "$W/none/failures.csv" '^x,'
 
 # Predictions: nobody else's failures.csv; a file for each shard.

@@ -8,9 +8,13 @@ for verb in "${verbs[@]}"; do has "$W/out" "^  $verb "; done
 for verb in "${verbs[@]}"; do
   ok "$MIL" "$verb" --help
   has "$W/out" "^Example: attn-mil $verb "
-  for option in --config --dump-config --seed --threads --device --json --quiet --verbose --attention-report; do
+  for option in --config --dump-config --seed --threads --device --json --quiet --verbose; do
     has "$W/out" "$option"
   done
+  case $verb in # who runs an attention model
+    train | cv | evaluate | predict | heatmap | run) has "$W/out" '--attention-report' ;;
+    *) grep -q -- '--attention-report' "$W/out" && complain "$verb --help offers --attention-report, and $verb refuses it" ;;
+  esac
   has "$W/out" 'Exit codes: 0 done'
   # The example's options are options of the verb.
   example=$(sed -n "s/^Example: attn-mil $verb //p" "$W/out")

@@ -109,9 +109,10 @@ TEST_F(RunDirectoryTest, ANewerProgramsRunIsRefused) {
   document["format_version"] = 99;
   io::write_json(folder() / "run.json", document);
   const Context now = context();
-  const auto run = RunDirectory::open(folder(), now);
-  EXPECT_THROW(run.finished(now), NewerFormat);
-  EXPECT_THROW(run.begin(now), NewerFormat);
+  EXPECT_THROW(RunDirectory::open(folder(), now), NewerFormat);
+  const auto part = RunDirectory::open(folder(), now, true);
+  EXPECT_THROW(part.finished(now), NewerFormat);
+  EXPECT_THROW(part.begin(now), NewerFormat);
   try {
     run_json();
     FAIL();
@@ -120,9 +121,29 @@ TEST_F(RunDirectoryTest, ANewerProgramsRunIsRefused) {
   }
   EXPECT_EQ(io::read_json(folder() / "run.json")["format_version"], 99);
   common_.overwrite = true;
-  EXPECT_FALSE(run.finished(now));
-  run.begin(now);
+  EXPECT_FALSE(part.finished(now));
+  part.begin(now);
   EXPECT_EQ(run_json()["status"], "running");
+}
+
+TEST_F(RunDirectoryTest, WhatEndedARunIsNotedUnlessTheFolderIsInUse) {
+  stopped_call();
+  ASSERT_EQ(run_json()["status"], "failed");
+  {
+    const Context now = context();
+    const auto other = RunDirectory::open(folder(), now);
+    note_error(folder(), "no");
+    EXPECT_FALSE(run_json().contains("error"));
+  }
+  note_error(folder(), "the disk is full");
+  EXPECT_EQ(run_json()["error"], "the disk is full");
+  auto document = run_json();
+  document["status"] = "finished";
+  document.erase("error");
+  io::write_json(folder() / "run.json", document);
+  note_error(folder(), "late");
+  EXPECT_FALSE(run_json().contains("error"));
+  note_error(folder() / "nowhere", "nothing is thrown");
 }
 
 TEST_F(RunDirectoryTest, ADamagedRunFileIsReplaced) {

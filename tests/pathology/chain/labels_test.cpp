@@ -49,6 +49,18 @@ TEST(Labels, PatientsThatTheTableDoesNotTellAreTheManifests) {
       AllOf(HasSubstr("l.csv"), HasSubstr("'b'"), HasSubstr("another patient")));
 }
 
+TEST(Labels, TheBagsThatArePlannedStandInTheOrderOfTheirFiles) {
+  const attn::test::TempFolder folder;
+  attn::test::put(folder / "l.csv", "slide_id,label,case_id\na.svs,y,p\na-1,x,\nb,NA,q\n");
+  const auto items = slides({"b", "a", "a-1"});
+  const BagSet set = planned_bags(labels_of(items, folder / "l.csv", {}), items, folder / "l.csv");
+  ASSERT_EQ(set.size(), 2);          // b has no label
+  EXPECT_EQ(set.bags[0].id, "a-1");  // a-1.h5 is before a.h5
+  EXPECT_EQ(set.bags[0].patient, "a-1");
+  EXPECT_EQ(set.bags[1].patient, "p");
+  EXPECT_EQ(set.classes[static_cast<size_t>(set.bags[1].label)], "y");
+}
+
 TEST(Labels, LabelledSlidesThatAreNotHereAreTold) {
   const attn::test::TempFolder folder;
   attn::test::put(folder / "l.csv", "slide_id,label\na.svs,x\nb,y\ngone,x\nunknown,NA\n");

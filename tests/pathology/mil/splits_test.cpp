@@ -97,7 +97,23 @@ TEST(Splits, FoldsTestEveryBagOnce) {
   EXPECT_NE(k_folds(test::toy_set(20), 5, false, 1)[0].test,
             k_folds(test::toy_set(20), 5, false, 2)[0].test);
   EXPECT_THROW(k_folds(test::toy_set(20), 1, false, 1), attn::UsageError);
-  EXPECT_THROW(k_folds(test::toy_set(20), 21, false, 1), attn::Error);
+  EXPECT_THAT(attn::test::sentence_of([] { k_folds(test::toy_set(20, 3), 21, false, 1); }),
+              HasSubstr("too few patients for 21 folds: there are 20 patients of 3 classes"));
+}
+
+TEST(Splits, ClassesOfASinglePatientAreWarnedOf) {
+  std::vector<std::string> warnings;
+  attn::Hooks hooks;
+  hooks.warn = [&](std::string_view w) { warnings.emplace_back(w); };
+  BagSet set = test::toy_set(12, 2, 5, true);
+  warn_of_single_patients(set, hooks);
+  EXPECT_THAT(warnings, testing::IsEmpty());
+  EXPECT_EQ(classes_text(set), "12 bags of 6 patients: class0 6, class1 6");
+  set.classes.emplace_back("rare");
+  set.bags[6].label = set.bags[7].label = 2;
+  warn_of_single_patients(set, hooks);
+  EXPECT_THAT(warnings, testing::ElementsAre(
+                            testing::AllOf(HasSubstr("1 of the 3 classes"), HasSubstr("rare"))));
 }
 
 TEST(Splits, ValidationComesOutOfTraining) {
