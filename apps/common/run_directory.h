@@ -15,11 +15,10 @@ namespace attn::app {
 class RunDirectory {
  public:
   /// Makes and locks `path`. What is in it stays. Throws attn::Error when the folder cannot be made
-  /// or written, or is in use. Throws attn::NewerFormat where a newer program
-  /// wrote run.json, unless by --overwrite it is to be replaced, and attn::StorageError. Warns
-  /// where the folder holds a finished run of other options, which this one is to replace, unless
-  /// that was asked for or the folder is `part_of_another` run's, which has told it. `context`
-  /// outlives the object.
+  /// or written, or is in use; attn::NewerFormat where a newer program wrote its run.json, unless
+  /// --overwrite is to replace it; attn::StorageError. Warns where it holds a finished run of other
+  /// options, which this one is to replace, unless that was asked for or the folder is
+  /// `part_of_another` run's, which has told it. `context` outlives the object.
   static RunDirectory open(const std::filesystem::path& path, const Context& context,
                            bool part_of_another = false);
   /// A run that began and did not end is noted in run.json: status "interrupted" after a signal,
