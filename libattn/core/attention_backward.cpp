@@ -4,10 +4,13 @@
 // clang-format off
 #include "hwy/foreach_target.h"
 // clang-format on
+#include <cmath>
+
 #include "hwy/aligned_allocator.h"
 #include "hwy/highway.h"
 #include "libattn/core/attention_tile-inl.h"
 #include "libattn/core/backward_plan.h"
+#include "libattn/core/dropout-inl.h"
 #include "libattn/core/parallel.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -15,11 +18,23 @@ namespace attn::core::HWY_NAMESPACE {
 
 inline constexpr int kBackwardKeys = 64;
 
+/// The arrays of one query head, and where its unit sums up.
+template <class T>
+struct HeadGradient {
+  Rows<const T> dout, dlse, dentropy, dmass;       // coming in
+  Rows<const T> out, lse, lse_tail, entropy;       // saved
+  Rows<T> dq, dk, dv, dbias;                       // going out
+  int64_t dbias_column = 0;
+  double *dslope = nullptr, *dsink = nullptr;
+};
+
 /// A block of queries in scratch: Q and dO transposed (scores, dP) and by rows (dK, dV), two tiles,
-/// dQ, and per row LSE in two parts, dH and C.
+/// dQ, and per row LSE in two parts, dH and C; a tile for the slope of the soft cap and a panel for
+/// dropout, or null.
 template <class T>
 struct BackwardState {
   T *qt, *dot, *q, *dout, *tile, *dtile, *dq, *lse, *tail, *dentropy, *c;
+  T *cap_slope = nullptr, *keep = nullptr;
   int64_t panel, ldq, ldo;
   bool started[kPanels] = {};
 };
@@ -39,29 +54,66 @@ HWY_INLINE void pack_rows(const T* HWY_RESTRICT from, int64_t stride, int rows, 
   std::fill_n(to, ld * (padded_rows - rows), T(0));
 }
 
-/// LSE, dH and C = dO.O + dH H - dLSE of each row; rows without keys and padding get an LSE so high
-/// that every p is 0.
+/// sum_j p_ij dmass_j of each row, added to C.
 template <class T>
-HWY_INLINE void prepare_rows(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
-                             const AttentionGradient<T>& gradient, const QueryBlock& block,
-                             BackwardState<T>& state) {
-  const int64_t row0 = (block.batch * in.heads + block.head) * in.nq + block.first;
-  const T* out = saved.out.data + block.batch * saved.out.batch + block.head * saved.out.head +
-                 block.first * saved.out.row;
+HWY_NOINLINE void add_mass_rows(const Head<T>& head, const HeadGradient<T>& g,
+                                const QueryBlock& block, int key_block, BackwardState<T>& state) {
+  const Tag<T> d;
+  constexpr int kN = kLanes<T>;
+  const int64_t end = head.key_end(block.first + block.rows - 1);
+  for (int64_t key0 = head.key_begin(block.first); key0 < end; key0 += key_block) {
+    const int keys = static_cast<int>(std::min<int64_t>(key_block, end - key0));
+    const Visible visible = visible_keys(head, block, key0, keys);
+    finished_scores<T>(head, block, key0, keys, visible, state.qt, state.tile, state.panel, nullptr,
+                       nullptr);
+    for (int p = 0; p < block.panels; ++p) {
+      const auto lse = hn::Load(d, state.lse + p * kN), tail = hn::Load(d, state.tail + p * kN);
+      auto sum = hn::Zero(d);
+      for (int j = 0; j < visible.seen[p]; ++j) {
+        const auto s = hn::Load(d, state.tile + p * state.panel + j * kN);
+        const auto weight = exponential(clamp_exponent<T>(hn::Sub(hn::Sub(s, lse), tail)));
+        sum = hn::MulAdd(weight, hn::Set(d, g.dmass.data[(key0 + j) * g.dmass.row]), sum);
+      }
+      hn::Store(hn::Add(hn::Load(d, state.c + p * kN), sum), d, state.c + p * kN);
+    }
+  }
+}
+
+/// dsink += sum_i p (- dH log p - C), p the weight of the sink.
+template <class T>
+HWY_INLINE void add_sink_gradient(const Head<T>& head, const HeadGradient<T>& g,
+                                  const QueryBlock& block, const BackwardState<T>& state) {
+  if (!head.has_sink) return;
+  double sum = 0;
+  for (int r = 0; r < block.rows; ++r) {
+    const T log_p = (head.sink - state.lse[r]) - state.tail[r];
+    if (log_p < kMinExponent<T>) continue;
+    sum += static_cast<double>(std::exp(log_p) * (-state.dentropy[r] * log_p - state.c[r]));
+  }
+  *g.dsink += sum;
+}
+
+/// LSE, dH and C = dO.O + dH H - dLSE + sum_j p dmass of each row.
+template <class T>
+HWY_INLINE void prepare_rows(const Head<T>& head, const HeadGradient<T>& g, const QueryBlock& block,
+                             int key_block, BackwardState<T>& state) {
+  load_lse(block, g.lse, g.lse_tail, state.lse, state.tail);
   for (int r = 0; r < block.panels * kLanes<T>; ++r) {
-    const bool alive = r < block.rows && saved.lse[row0 + r] != -std::numeric_limits<T>::infinity();
-    state.lse[r] = alive ? saved.lse[row0 + r] : std::numeric_limits<T>::max();
-    state.tail[r] = alive ? saved.lse_tail[row0 + r] : T(0);
-    state.dentropy[r] = alive && gradient.dentropy != nullptr ? gradient.dentropy[row0 + r] : T(0);
+    const int64_t i = block.first + r;
+    const bool alive = r < block.rows && state.lse[r] != std::numeric_limits<T>::max();
+    state.dentropy[r] =
+        alive && g.dentropy.data != nullptr ? g.dentropy.data[i * g.dentropy.row] : T(0);
     T c = 0;
     if (alive) {
-      if (gradient.dout.data != nullptr)
-        c = dot_product(state.dout + r * state.ldo, out + r * saved.out.row, in.dv);
-      c += state.dentropy[r] * saved.entropy[row0 + r];
-      if (gradient.dlse != nullptr) c -= gradient.dlse[row0 + r];
+      if (g.dout.data != nullptr)
+        c = dot_product(state.dout + r * state.ldo, g.out.data + i * g.out.row, head.dv);
+      if (g.dentropy.data != nullptr) c += state.dentropy[r] * g.entropy.data[i * g.entropy.row];
+      if (g.dlse.data != nullptr) c -= g.dlse.data[i * g.dlse.row];
     }
     state.c[r] = c;
   }
+  if (g.dmass.data != nullptr) add_mass_rows(head, g, block, key_block, state);
+  if (g.dsink != nullptr) add_sink_gradient(head, g, block, state);
 }
 
 /// tile: scores -> p;  dtile: dP -> dS = p (dP - dH log p - C).
@@ -83,19 +135,46 @@ HWY_INLINE void gradient_panel(T* HWY_RESTRICT tile, T* HWY_RESTRICT dtile, int 
 }
 
 template <class T>
-HWY_INLINE void add_bias_gradient(const AttentionGradient<T>& gradient, const QueryBlock& block,
-                                  int64_t key0, const Visible& visible,
-                                  const BackwardState<T>& state) {
-  const BiasView<T>& to = gradient.dbias;
-  T* base = to.data + block.batch * to.batch + block.head * to.head + key0 * to.column;
+HWY_INLINE void add_bias_gradient(const HeadGradient<T>& g, const QueryBlock& block, int64_t key0,
+                                  const Visible& visible, const BackwardState<T>& state) {
+  T* base = g.dbias.data + key0 * g.dbias_column;
   for (int p = 0; p < block.panels; ++p) {
-    const int rows = std::min(kLanes<T>, block.rows - p * kLanes<T>);
-    T* first = base + (block.first + p * kLanes<T>)*to.row;
+    const int rows = block.rows_in<T>(p);
+    T* first = base + (block.first + p * kLanes<T>)*g.dbias.row;
     const T* ds = state.dtile + p * state.panel;
     for (int r = 0; r < rows; ++r) {
       for (int j = 0; j < visible.seen[p]; ++j)
-        first[r * to.row + j * to.column] += ds[j * kLanes<T> + r];
+        first[r * g.dbias.row + j * g.dbias_column] += ds[j * kLanes<T> + r];
     }
+  }
+}
+
+/// dslope -= sum_ij dS_ij |i + diagonal - j|.
+template <class T>
+HWY_NOINLINE void add_slope_gradient(const Head<T>& head, const HeadGradient<T>& g,
+                                     const QueryBlock& block, int64_t key0, const Visible& visible,
+                                     const BackwardState<T>& state) {
+  const Tag<T> d;
+  for (int p = 0; p < block.panels; ++p) {
+    const auto first = distances(head, block, key0, p);
+    const T* ds = state.dtile + p * state.panel;
+    auto sum = hn::Zero(d);
+    for (int j = 0; j < visible.seen[p]; ++j) {
+      const auto distance = hn::Abs(hn::Sub(first, hn::Set(d, static_cast<T>(j))));
+      sum = hn::MulAdd(distance, hn::Load(d, ds + j * kLanes<T>), sum);
+    }
+    *g.dslope -= static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum)));
+  }
+}
+
+/// dtile += dmass_j, for every query of panel p.
+template <class T>
+HWY_INLINE void add_mass_gradient(const HeadGradient<T>& g, int64_t key0, int keys,
+                                  T* HWY_RESTRICT dtile) {
+  const Tag<T> d;
+  for (int j = 0; j < keys; ++j) {
+    const auto mass = hn::Set(d, g.dmass.data[(key0 + j) * g.dmass.row]);
+    hn::Store(hn::Add(mass, hn::Load(d, dtile + j * kLanes<T>)), d, dtile + j * kLanes<T>);
   }
 }
 
@@ -124,144 +203,197 @@ HWY_INLINE void add_to_keys(const QueryBlock& block, const Visible& visible, con
 
 /// dQ / scale += dS K for kCols vectors of columns from `column` on.
 template <class T>
-HWY_INLINE void add_to_queries(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0,
+HWY_INLINE void add_to_queries(const Head<T>& head, const QueryBlock& block, int64_t key0,
                                const Visible& visible, int64_t column,
                                const BackwardState<T>& state) {
   constexpr int kN = kLanes<T>;
   Product<T> dq;
   dq.step = kN;
-  dq.b = in.k.data + block.batch * in.k.batch + block.head * in.k.head + key0 * in.k.row + column;
-  dq.ldb = in.k.row;
+  dq.b = head.k.data + key0 * head.k.row + column;
+  dq.ldb = head.k.row;
   dq.ldo = state.ldq;
-  dq.columns = std::min<int64_t>(kCols * kN, in.d - column);
+  dq.columns = std::min<int64_t>(kCols * kN, head.d - column);
   for (int p = 0; p < block.panels; ++p) {
     if (visible.seen[p] == 0) continue;
     dq.a = state.dtile + p * state.panel;
     dq.depth = visible.seen[p];
     dq.out = state.dq + p * kN * state.ldq + column;
-    const int rows = std::min(kN, block.rows - p * kN);
     if (state.started[p]) {
-      product<Start::add, 1, kN>(rows, dq);
+      product<Start::add, 1, kN>(block.rows_in<T>(p), dq);
     } else {
-      product<Start::zero, 1, kN>(rows, dq);
+      product<Start::zero, 1, kN>(block.rows_in<T>(p), dq);
     }
   }
 }
 
+/// The tiles of a block: weights as V met them in `tile`, dS before the soft cap added to dbias and
+/// dslope, dS behind it in `dtile`.
 template <class T>
-HWY_NOINLINE void backward_key_block(const AttentionInput<T>& in,
-                                     const AttentionGradient<T>& gradient, const QueryBlock& block,
-                                     int64_t key0, int keys, const View<T>& dk, const View<T>& dv,
-                                     BackwardState<T>& state) {
-  const Visible visible = visible_keys(in, block, key0, keys);
-  finished_scores<T>(in, block, key0, keys, visible, state.qt, state.tile, state.panel, nullptr);
-  const T* v = in.v.data + block.batch * in.v.batch + block.head * in.v.head + key0 * in.v.row;
-  score_tile<T>(keys, block.panels, visible.seen, in.dv, v, in.v.row, state.dot, state.dtile,
-                state.panel, nullptr);
+HWY_INLINE void gradient_tiles(const AttentionInput<T>& in, const Head<T>& head,
+                               const HeadGradient<T>& g, const QueryBlock& block, int64_t key0,
+                               const Visible& visible, BackwardState<T>& state) {
   for (int p = 0; p < block.panels; ++p) {
-    gradient_panel(state.tile + p * state.panel, state.dtile + p * state.panel, visible.seen[p],
-                   state, p);
+    const int seen = visible.seen[p];
+    T *tile = state.tile + p * state.panel, *dtile = state.dtile + p * state.panel;
+    if (state.keep != nullptr) {
+      keep_factors(in, head, block, key0, p, seen, state.keep);
+      multiply_panel(seen, state.keep, dtile);
+    }
+    if (g.dmass.data != nullptr) add_mass_gradient(g, key0, seen, dtile);
+    gradient_panel(tile, dtile, seen, state, p);
+    if (state.keep != nullptr) multiply_panel(seen, state.keep, tile);
   }
-  if (gradient.dbias.data != nullptr) add_bias_gradient(gradient, block, key0, visible, state);
-  if (dv.data != nullptr) {
+  if (g.dbias.data != nullptr) add_bias_gradient(g, block, key0, visible, state);
+  if (g.dslope != nullptr) add_slope_gradient(head, g, block, key0, visible, state);
+  if (state.cap_slope == nullptr) return;
+  for (int p = 0; p < block.panels; ++p) {
+    multiply_panel(visible.seen[p], state.cap_slope + p * state.panel,
+                   state.dtile + p * state.panel);
+  }
+}
+
+template <class T>
+HWY_NOINLINE void backward_key_block(const AttentionInput<T>& in, const Head<T>& head,
+                                     const HeadGradient<T>& g, const QueryBlock& block,
+                                     int64_t key0, int keys, BackwardState<T>& state) {
+  const Visible visible = visible_keys(head, block, key0, keys);
+  finished_scores<T>(head, block, key0, keys, visible, state.qt, state.tile, state.panel, nullptr,
+                     state.cap_slope);
+  score_tile<T>(keys, block.panels, visible.seen, head.dv, head.v.data + key0 * head.v.row,
+                head.v.row, state.dot, state.dtile, state.panel, nullptr);
+  gradient_tiles(in, head, g, block, key0, visible, state);
+  if (g.dv.data != nullptr) {
     add_to_keys(block, visible, state.tile, state.panel, state.dout, state.ldo,
-                dv.data + key0 * dv.row, dv.row, in.dv);
+                g.dv.data + key0 * g.dv.row, g.dv.row, head.dv);
   }
-  if (dk.data != nullptr) {
+  if (g.dk.data != nullptr) {
     add_to_keys(block, visible, state.dtile, state.panel, state.q, state.ldq,
-                dk.data + key0 * dk.row, dk.row, in.d);
+                g.dk.data + key0 * g.dk.row, g.dk.row, head.d);
   }
-  if (gradient.dq.data == nullptr) return;
-  for (int64_t c = 0; c < in.d; c += kCols * kLanes<T>)
-    add_to_queries(in, block, key0, visible, c, state);
+  if (g.dq.data == nullptr) return;
+  for (int64_t c = 0; c < head.d; c += kCols * kLanes<T>)
+    add_to_queries(head, block, key0, visible, c, state);
   for (int p = 0; p < block.panels; ++p) state.started[p] |= visible.seen[p] > 0;
 }
 
 template <class T>
-HWY_INLINE void write_query_gradient(const AttentionInput<T>& in,
-                                     const AttentionGradient<T>& gradient, const QueryBlock& block,
-                                     const BackwardState<T>& state) {
+HWY_INLINE void write_query_gradient(const Head<T>& head, const Rows<T>& dq,
+                                     const QueryBlock& block, const BackwardState<T>& state) {
   constexpr int kN = kLanes<T>;
-  T* to = gradient.dq.data + block.batch * gradient.dq.batch + block.head * gradient.dq.head +
-          block.first * gradient.dq.row;
-  for (int p = 0; p < block.panels; ++p) {
-    const int rows = std::min(kN, block.rows - p * kN);
-    for (int r = 0; r < rows; ++r, to += gradient.dq.row) {
-      const T* from = state.dq + (p * kN + r) * state.ldq;
-      for (int64_t c = 0; c < in.d; ++c)
-        to[c] = state.started[p] ? static_cast<T>(in.scale) * from[c] : T(0);
-    }
+  T* to = dq.data + block.first * dq.row;
+  for (int r = 0; r < block.rows; ++r, to += dq.row) {
+    const T* from = state.dq + r * state.ldq;
+    for (int64_t c = 0; c < head.d; ++c) to[c] = state.started[r / kN] ? head.scale * from[c] : T(0);
   }
 }
 
-/// One block of queries against all its keys; dk and dv are added to (their head already chosen).
+/// Room for a block of queries.
 template <class T>
-HWY_NOINLINE void backward_block(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
-                                 const AttentionGradient<T>& gradient, const QueryBlock& block,
-                                 int key_block, const View<T>& dk, const View<T>& dv) {
-  constexpr int kN = kLanes<T>;
-  constexpr int kQ = kQueries<T>;
+struct BackwardScratch {
+  BackwardScratch(const Head<T>& head, int key_block)
+      : panel(static_cast<int64_t>(key_block) * kLanes<T>),
+        ldq((head.d + kLanes<T> - 1) / kLanes<T> * kLanes<T>),
+        ldo((head.dv + kLanes<T> - 1) / kLanes<T> * kLanes<T>),
+        tiles(head.softcap != 0 ? 3 : 2),
+        keep(head.has_dropout ? panel : 0),
+        scratch(3 * Scratch::size<T>(kQueries<T> * ldq) + 2 * Scratch::size<T>(kQueries<T> * ldo) +
+                tiles * Scratch::size<T>(kPanels * panel) + 4 * Scratch::size<T>(kQueries<T>) +
+                Scratch::size<T>(keep)) {
+    constexpr int kQ = kQueries<T>;
+    state.panel = panel, state.ldq = ldq, state.ldo = ldo;
+    state.qt = scratch.take<T>(kQ * ldq);
+    state.q = scratch.take<T>(kQ * ldq);
+    state.dq = scratch.take<T>(kQ * ldq);
+    state.dot = scratch.take<T>(kQ * ldo);
+    state.dout = scratch.take<T>(kQ * ldo);
+    state.tile = scratch.take<T>(kPanels * panel);
+    state.dtile = scratch.take<T>(kPanels * panel);
+    if (tiles > 2) state.cap_slope = scratch.take<T>(kPanels * panel);
+    for (T** piece : {&state.lse, &state.tail, &state.dentropy, &state.c})
+      *piece = scratch.take<T>(kQ);
+    if (keep > 0) state.keep = scratch.take<T>(keep);
+  }
+  int64_t panel, ldq, ldo;
+  size_t tiles;
+  int64_t keep;
+  Scratch scratch;
   BackwardState<T> state;
-  state.panel = static_cast<int64_t>(key_block) * kN;
-  state.ldq = (in.d + kN - 1) / kN * kN;
-  state.ldo = (in.dv + kN - 1) / kN * kN;
-  Scratch scratch(3 * Scratch::size<T>(kQ * state.ldq) + 2 * Scratch::size<T>(kQ * state.ldo) +
-                  2 * Scratch::size<T>(kPanels * state.panel) + 4 * Scratch::size<T>(kQ));
-  state.qt = scratch.take<T>(kQ * state.ldq);
-  state.q = scratch.take<T>(kQ * state.ldq);
-  state.dq = scratch.take<T>(kQ * state.ldq);
-  state.dot = scratch.take<T>(kQ * state.ldo);
-  state.dout = scratch.take<T>(kQ * state.ldo);
-  state.tile = scratch.take<T>(kPanels * state.panel);
-  state.dtile = scratch.take<T>(kPanels * state.panel);
-  for (T** piece : {&state.lse, &state.tail, &state.dentropy, &state.c})
-    *piece = scratch.take<T>(kQ);
-  const int padded = block.panels * kN;
-  const T scale = static_cast<T>(in.scale);
-  const T* q =
-      in.q.data + block.batch * in.q.batch + block.head * in.q.head + block.first * in.q.row;
-  pack_transposed(q, in.q.row, block.rows, in.d, scale, state.qt, kQ, padded);
-  pack_rows(q, in.q.row, block.rows, in.d, scale, state.q, state.ldq, padded);
-  if (gradient.dout.data != nullptr) {
-    const View<const T>& dout = gradient.dout;
-    const T* from =
-        dout.data + block.batch * dout.batch + block.head * dout.head + block.first * dout.row;
-    pack_transposed(from, dout.row, block.rows, in.dv, T(1), state.dot, kQ, padded);
-    pack_rows(from, dout.row, block.rows, in.dv, T(1), state.dout, state.ldo, padded);
+};
+
+/// One block of queries against all its keys; dK and dV are added to.
+template <class T>
+HWY_NOINLINE void backward_block(const AttentionInput<T>& in, const Head<T>& head,
+                                 const HeadGradient<T>& g, const QueryBlock& block, int key_block) {
+  constexpr int kQ = kQueries<T>;
+  BackwardScratch<T> room(head, key_block);
+  BackwardState<T>& state = room.state;
+  const int padded = block.panels * kLanes<T>;
+  const T* q = head.q.data + block.first * head.q.row;
+  pack_transposed(q, head.q.row, block.rows, head.d, head.scale, state.qt, kQ, padded);
+  pack_rows(q, head.q.row, block.rows, head.d, head.scale, state.q, state.ldq, padded);
+  if (g.dout.data != nullptr) {
+    const T* from = g.dout.data + block.first * g.dout.row;
+    pack_transposed(from, g.dout.row, block.rows, head.dv, T(1), state.dot, kQ, padded);
+    pack_rows(from, g.dout.row, block.rows, head.dv, T(1), state.dout, state.ldo, padded);
   } else {
     std::fill_n(state.dot, kQ * state.ldo, T(0));
     std::fill_n(state.dout, kQ * state.ldo, T(0));
   }
-  prepare_rows(in, saved, gradient, block, state);
-  const int64_t end = key_end(in, block.first + block.rows - 1);
-  for (int64_t key0 = 0; key0 < end; key0 += key_block) {
-    backward_key_block(in, gradient, block, key0,
-                       static_cast<int>(std::min<int64_t>(key_block, end - key0)), dk, dv, state);
+  prepare_rows(head, g, block, key_block, state);
+  const int64_t end = head.key_end(block.first + block.rows - 1);
+  for (int64_t key0 = head.key_begin(block.first); key0 < end; key0 += key_block) {
+    backward_key_block(in, head, g, block, key0,
+                       static_cast<int>(std::min<int64_t>(key_block, end - key0)), state);
   }
-  if (gradient.dq.data != nullptr) write_query_gradient(in, gradient, block, state);
+  if (g.dq.data != nullptr) write_query_gradient(head, g.dq, block, state);
 }
 
-/// Queries [first, last) of one head, block by block; dk and dv are written.
+/// What a piece of a unit reads and writes.
 template <class T>
-HWY_NOINLINE void backward_chunk(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
-                                 const AttentionGradient<T>& gradient, int64_t batch, int64_t head,
-                                 int64_t first, int64_t last, int key_block, const View<T>& dk,
-                                 const View<T>& dv) {
-  constexpr int kN = kLanes<T>;
-  for (int64_t j = 0; j < in.nk; ++j) {
+HeadGradient<T> gradient_of(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
+                            const AttentionGradient<T>& gradient, const BackwardPlan<T>& plan,
+                            const BackwardUnit& unit, const Head<T>& h) {
+  const auto row_of = [&](const auto& view) {
+    return rows_of(in, view, unit.batch, h.head, h.query0);
+  };
+  const auto read = [](const Rows<T>& rows) { return Rows<const T>{rows.data, rows.row}; };
+  HeadGradient<T> g;
+  g.dout = row_of(gradient.dout);
+  g.dlse = row_of(gradient.dlse);
+  g.dentropy = row_of(gradient.dentropy);
+  g.dmass = rows_of(in, gradient.dcolumn_mass, unit.batch, h.head, h.key0);
+  g.out = read(row_of(saved.out));
+  g.lse = read(row_of(saved.lse));
+  g.lse_tail = read(row_of(saved.lse_tail));
+  g.entropy = read(row_of(saved.entropy));
+  g.dq = row_of(gradient.dq);
+  g.dk = plan.key_gradient(unit);
+  g.dv = plan.value_gradient(unit);
+  if (gradient.dbias.data != nullptr) {
+    const BiasView<T>& to = gradient.dbias;
+    g.dbias = {to.data + unit.batch * to.batch + h.head * to.head, to.row};
+    g.dbias_column = to.column;
+  }
+  if (h.has_slope && gradient.dslope.data != nullptr) g.dslope = &plan.slope_gradient(unit, h.head);
+  if (gradient.dsink.data != nullptr) g.dsink = &plan.sink_gradient(unit, h.head);
+  return g;
+}
+
+template <class T>
+HWY_NOINLINE void backward_unit(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
+                                const AttentionGradient<T>& gradient, const BackwardPlan<T>& plan,
+                                const BackwardUnit& unit, int key_block) {
+  const Rows<T> dk = plan.key_gradient(unit), dv = plan.value_gradient(unit);
+  for (int64_t j = 0; j < keys_of(in, unit.batch); ++j) {
     if (dk.data != nullptr) std::fill_n(dk.data + j * dk.row, in.d, T(0));
     if (dv.data != nullptr) std::fill_n(dv.data + j * dv.row, in.dv, T(0));
   }
-  const int64_t panels = (last - first + kN - 1) / kN, blocks = (panels + kPanels - 1) / kPanels;
-  for (int64_t i = 0; i < blocks; ++i) {
-    const int64_t from = i * panels / blocks, to = (i + 1) * panels / blocks;
-    QueryBlock block;
-    block.batch = batch;
-    block.head = head;
-    block.first = first + from * kN;
-    block.panels = static_cast<int>(to - from);
-    block.rows = static_cast<int>(std::min(first + to * kN, last) - block.first);
-    backward_block(in, saved, gradient, block, key_block, dk, dv);
+  for (const BackwardPiece& piece : unit.pieces) {
+    const Head<T> head = head_of(in, unit.batch, piece.head);
+    const HeadGradient<T> g = gradient_of(in, saved, gradient, plan, unit, head);
+    const int64_t blocks = query_blocks<T>(piece.last - piece.first);
+    for (int64_t i = 0; i < blocks; ++i)
+      backward_block(in, head, g, query_block<T>(piece.first, piece.last, i, blocks), key_block);
   }
 }
 
@@ -272,10 +404,8 @@ void backward(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
       in.key_block > 0 ? in.key_block : kBackwardKeys, 1, std::max<int64_t>(in.nk, 1)));
   const BackwardPlan<T> plan(in, gradient);
   run_tasks(parallel, plan.tasks(), [&](int64_t task) {
-    for (const BackwardUnit& unit : plan.units(task)) {
-      backward_chunk(in, saved, gradient, unit.batch, unit.head, unit.first, unit.last, key_block,
-                     plan.key_gradient(unit), plan.value_gradient(unit));
-    }
+    for (const BackwardUnit& unit : plan.units(task))
+      backward_unit(in, saved, gradient, plan, unit, key_block);
   });
   plan.merge(parallel);
 }

@@ -7,6 +7,8 @@
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 #include "libattn/core/attention_tile-inl.h"
+#include "libattn/core/column_mass.h"
+#include "libattn/core/dropout-inl.h"
 #include "libattn/core/parallel.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -17,10 +19,11 @@ namespace attn::core::HWY_NAMESPACE {
 /// / 125 / 129 / 127, (1,8,4096,64) 141 / 136 / 138 / 127.
 inline constexpr int kForwardKeys = 64;
 
-/// The running state of a block of queries, and its scratch.
+/// The running state of a block of queries, and its scratch. `keep`: a tile for dropout, or null.
 template <class T>
 struct ForwardState {
   T *qt, *tile, *out, *top, *maxima, *sum, *weighted, *sum_tail, *weighted_tail, *factor;
+  T* keep = nullptr;
   int64_t panel, ldo;
   bool started[kPanels] = {};
 };
@@ -93,154 +96,193 @@ HWY_INLINE void panel_maxima(const T* HWY_RESTRICT s, int keys, T* HWY_RESTRICT 
 
 /// O = factor O + P V for kCols vectors of columns from `column` on.
 template <class T>
-HWY_INLINE void add_values(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0,
+HWY_INLINE void add_values(const Head<T>& head, const QueryBlock& block, int64_t key0,
                            const Visible& visible, int64_t column, const ForwardState<T>& state) {
   constexpr int kN = kLanes<T>;
   Product<T> pv;
   pv.step = kN;
-  pv.b = in.v.data + block.batch * in.v.batch + block.head * in.v.head + key0 * in.v.row + column;
-  pv.ldb = in.v.row;
+  pv.b = head.v.data + key0 * head.v.row + column;
+  pv.ldb = head.v.row;
   pv.ldo = state.ldo;
-  pv.columns = std::min<int64_t>(kCols * kN, in.dv - column);
+  pv.columns = std::min<int64_t>(kCols * kN, head.dv - column);
   for (int p = 0; p < block.panels; ++p) {
     if (visible.seen[p] == 0) continue;
     pv.a = state.tile + p * state.panel;
     pv.depth = visible.seen[p];
     pv.out = state.out + p * kN * state.ldo + column;
     pv.factors = state.factor + p * kN;
-    const int rows = std::min(kN, block.rows - p * kN);
     if (state.started[p]) {
-      product<Start::scaled, 1, kN>(rows, pv);
+      product<Start::scaled, 1, kN>(block.rows_in<T>(p), pv);
     } else {
-      product<Start::zero, 1, kN>(rows, pv);
+      product<Start::zero, 1, kN>(block.rows_in<T>(p), pv);
     }
   }
 }
 
 template <class T>
-HWY_NOINLINE void forward_key_block(const AttentionInput<T>& in, const QueryBlock& block,
-                                    int64_t key0, int keys, ForwardState<T>& state) {
+HWY_NOINLINE void forward_key_block(const AttentionInput<T>& in, const Head<T>& head,
+                                    const QueryBlock& block, int64_t key0, int keys, bool values,
+                                    ForwardState<T>& state) {
   constexpr int kN = kLanes<T>;
   const Tag<T> d;
-  const Visible visible = visible_keys(in, block, key0, keys);
+  const Visible visible = visible_keys(head, block, key0, keys);
   for (int p = 0; p < block.panels; ++p)
     hn::Store(hn::Set(d, kLowest<T>), d, state.maxima + p * kN);
-  const bool maxima_hold = finished_scores(in, block, key0, keys, visible, state.qt, state.tile,
-                                           state.panel, state.maxima);
+  const bool maxima_hold = finished_scores<T>(head, block, key0, keys, visible, state.qt,
+                                              state.tile, state.panel, state.maxima, nullptr);
   for (int p = 0; p < block.panels; ++p) {
-    if (visible.seen[p] == 0) continue;
-    if (!maxima_hold)
-      panel_maxima(state.tile + p * state.panel, visible.seen[p], state.maxima + p * kN);
-    softmax_panel(p, visible.seen[p], state);
+    const int seen = visible.seen[p];
+    if (seen == 0) continue;
+    T* tile = state.tile + p * state.panel;
+    if (!maxima_hold) panel_maxima(tile, seen, state.maxima + p * kN);
+    softmax_panel(p, seen, state);
+    if (state.keep == nullptr) continue;
+    keep_factors(in, head, block, key0, p, seen, state.keep);
+    multiply_panel(seen, state.keep, tile);
   }
+  if (!values) return;
   // Columns of V outermost: 64 wide, they stay in the nearest cache for all queries of the block.
-  for (int64_t c = 0; c < in.dv; c += kCols * kN) add_values(in, block, key0, visible, c, state);
+  for (int64_t c = 0; c < head.dv; c += kCols * kN) add_values(head, block, key0, visible, c, state);
   for (int p = 0; p < block.panels; ++p) state.started[p] |= visible.seen[p] > 0;
 }
 
-/// O = o / l, LSE = m + log l with its rounding error, H = log l - t / l; rows that saw no key: 0,
+/// The outputs of one head.
+template <class T>
+struct HeadOutput {
+  Rows<T> out, lse, lse_tail, entropy, row_max;
+};
+
+/// A statistic of the queries of panel p, to where it is wanted.
+template <class T>
+HWY_INLINE void write_rows(const QueryBlock& block, int p, Vec<T> value, const Rows<T>& to) {
+  if (to.data == nullptr) return;
+  const Tag<T> d;
+  const int rows = block.rows_in<T>(p);
+  T* first = to.data + (block.first + p * kLanes<T>)*to.row;
+  if (to.row == 1 && rows == kLanes<T>) return hn::StoreU(value, d, first);
+  HWY_ALIGN T buffer[kLanes<T>];
+  hn::Store(value, d, buffer);
+  for (int r = 0; r < rows; ++r) first[r * to.row] = buffer[r];
+}
+
+/// The statistics of panel p; leaves what its O is multiplied by in `factor`. Rows that saw no key:
 /// -inf, 0.
 template <class T>
-HWY_INLINE void finish_rows(const AttentionInput<T>& in, const QueryBlock& block,
-                            const AttentionOutput<T>& out, ForwardState<T>& state) {
+HWY_INLINE void finish_panel(const Head<T>& head, const QueryBlock& block, int p,
+                             const HeadOutput<T>& out, ForwardState<T>& state) {
   constexpr int kN = kLanes<T>;
   const Tag<T> d;
-  const int64_t row0 = (block.batch * in.heads + block.head) * in.nq + block.first;
-  for (int p = 0; p < block.panels; ++p) {
-    const int rows = std::min(kN, block.rows - p * kN);
-    const auto m = hn::Load(d, state.top + p * kN);
-    const auto l = hn::Add(hn::Load(d, state.sum + p * kN), hn::Load(d, state.sum_tail + p * kN));
-    const auto t =
-        hn::Add(hn::Load(d, state.weighted + p * kN), hn::Load(d, state.weighted_tail + p * kN));
-    const auto dead = hn::Eq(l, hn::Zero(d));
-    const auto inverse = hn::IfThenElse(dead, hn::Zero(d), hn::Div(hn::Set(d, T(1)), l));
-    const auto log_l =
-        hn::IfThenElse(hn::Eq(l, l), hn::Log(d, hn::IfThenElse(dead, hn::Set(d, T(1)), l)), l);
-    const auto lse =
-        hn::IfThenElse(dead, hn::Set(d, -std::numeric_limits<T>::infinity()), hn::Add(m, log_l));
-    const auto tail = hn::IfThenElse(dead, hn::Zero(d), hn::Add(hn::Sub(m, lse), log_l));
-    auto entropy = hn::NegMulAdd(t, inverse, log_l);
-    entropy = hn::IfThenElse(hn::Lt(entropy, hn::Zero(d)), hn::Zero(d), entropy);
-    const int64_t to = row0 + p * kN;
-    if (rows == kN) {
-      hn::StoreU(lse, d, out.lse + to);
-      hn::StoreU(tail, d, out.lse_tail + to);
-      hn::StoreU(entropy, d, out.entropy + to);
-    } else {
-      store_partial<T>(lse, out.lse + to, rows);
-      store_partial<T>(tail, out.lse_tail + to, rows);
-      store_partial<T>(entropy, out.entropy + to, rows);
-    }
-    hn::Store(inverse, d, state.factor + p * kN);
+  const auto zero = hn::Zero(d), one = hn::Set(d, T(1));
+  const auto lowest = hn::Set(d, -std::numeric_limits<T>::infinity());
+  auto m = hn::Load(d, state.top + p * kN);
+  auto l = hn::Add(hn::Load(d, state.sum + p * kN), hn::Load(d, state.sum_tail + p * kN));
+  auto t = hn::Add(hn::Load(d, state.weighted + p * kN), hn::Load(d, state.weighted_tail + p * kN));
+  auto factor = one;
+  write_rows<T>(block, p, hn::IfThenElse(hn::Eq(l, zero), lowest, hn::Add(m, hn::Sub(l, l))),
+                out.row_max);
+  if (head.has_sink) {
+    // One more key, of logit `sink` and value 0.
+    const auto sink = hn::Set(d, head.sink), top = hn::Max(m, sink);
+    const auto step = clamp_exponent<T>(hn::Sub(m, top));
+    const auto x = clamp_exponent<T>(hn::Sub(sink, top)), e = exponential(x);
+    factor = exponential(step);
+    t = hn::MulAdd(factor, hn::MulAdd(l, step, t), hn::Mul(e, x));
+    l = hn::MulAdd(factor, l, e);
+    m = top;
   }
-  T* to = out.out.data + block.batch * out.out.batch + block.head * out.out.head +
-          block.first * out.out.row;
+  const auto dead = hn::Eq(l, zero);
+  const auto inverse = hn::IfThenElse(dead, zero, hn::Div(one, l));
+  const auto log_l = hn::IfThenElse(hn::Eq(l, l), hn::Log(d, hn::IfThenElse(dead, one, l)), l);
+  const auto lse = hn::IfThenElse(dead, lowest, hn::Add(m, log_l));
+  auto entropy = hn::NegMulAdd(t, inverse, log_l);
+  entropy = hn::IfThenElse(hn::Lt(entropy, zero), zero, entropy);
+  write_rows<T>(block, p, lse, out.lse);
+  write_rows<T>(block, p, hn::IfThenElse(dead, zero, hn::Add(hn::Sub(m, lse), log_l)),
+                out.lse_tail);
+  write_rows<T>(block, p, entropy, out.entropy);
+  hn::Store(hn::Mul(factor, inverse), d, state.factor + p * kN);
+}
+
+/// O = o / l, LSE = m + log l with its rounding error, H = log l - t / l.
+template <class T>
+HWY_INLINE void finish_rows(const Head<T>& head, const QueryBlock& block, const HeadOutput<T>& out,
+                            ForwardState<T>& state) {
+  constexpr int kN = kLanes<T>;
+  const Tag<T> d;
+  for (int p = 0; p < block.panels; ++p) finish_panel(head, block, p, out, state);
+  if (out.out.data == nullptr) return;
+  T* to = out.out.data + block.first * out.out.row;
   for (int r = 0; r < block.rows; ++r, to += out.out.row) {
     if (!state.started[r / kN]) {
-      std::fill_n(to, in.dv, T(0));
+      std::fill_n(to, head.dv, T(0));
       continue;
     }
     const T* from = state.out + r * state.ldo;
     const auto f = hn::Set(d, state.factor[r]);
     int64_t c = 0;
-    for (; c + kN <= in.dv; c += kN) hn::StoreU(hn::Mul(f, hn::Load(d, from + c)), d, to + c);
-    for (; c < in.dv; ++c) to[c] = state.factor[r] * from[c];
+    for (; c + kN <= head.dv; c += kN) hn::StoreU(hn::Mul(f, hn::Load(d, from + c)), d, to + c);
+    for (; c < head.dv; ++c) to[c] = state.factor[r] * from[c];
   }
 }
 
 template <class T>
-HWY_NOINLINE void forward_block(const AttentionInput<T>& in, const AttentionOutput<T>& out,
-                                const QueryBlock& block, int key_block) {
+HWY_NOINLINE void forward_block(const AttentionInput<T>& in, const Head<T>& head,
+                                const HeadOutput<T>& out, const QueryBlock& block, int key_block) {
   constexpr int kN = kLanes<T>;
   constexpr int kQ = kQueries<T>;
   ForwardState<T> state;
   state.panel = static_cast<int64_t>(key_block) * kN;
-  state.ldo = (in.dv + kN - 1) / kN * kN;
-  Scratch scratch(Scratch::size<T>(in.d * kQ) + Scratch::size<T>(kPanels * state.panel) +
-                  Scratch::size<T>(kQ * state.ldo) + 7 * Scratch::size<T>(kQ));
-  state.qt = scratch.take<T>(in.d * kQ);
+  state.ldo = (head.dv + kN - 1) / kN * kN;
+  const bool values = out.out.data != nullptr;
+  const int64_t keep = head.has_dropout && values ? state.panel : 0;
+  Scratch scratch(Scratch::size<T>(head.d * kQ) + Scratch::size<T>(kPanels * state.panel) +
+                  Scratch::size<T>(kQ * state.ldo) + 7 * Scratch::size<T>(kQ) +
+                  Scratch::size<T>(keep));
+  state.qt = scratch.take<T>(head.d * kQ);
   state.tile = scratch.take<T>(kPanels * state.panel);
   state.out = scratch.take<T>(kQ * state.ldo);
   for (T** piece : {&state.top, &state.maxima, &state.sum, &state.weighted, &state.sum_tail,
                     &state.weighted_tail, &state.factor}) {
     *piece = scratch.take<T>(kQ);
   }
+  if (keep > 0) state.keep = scratch.take<T>(keep);
   std::fill_n(state.top, kQ, kLowest<T>);
   for (T* piece : {state.sum, state.weighted, state.sum_tail, state.weighted_tail}) {
     std::fill_n(piece, kQ, T(0));
   }
-  pack_transposed(
-      in.q.data + block.batch * in.q.batch + block.head * in.q.head + block.first * in.q.row,
-      in.q.row, block.rows, in.d, static_cast<T>(in.scale), state.qt, kQ, block.panels * kN);
-  const int64_t end = key_end(in, block.first + block.rows - 1);
-  for (int64_t key0 = 0; key0 < end; key0 += key_block) {
-    forward_key_block(in, block, key0, static_cast<int>(std::min<int64_t>(key_block, end - key0)),
-                      state);
+  pack_transposed(head.q.data + block.first * head.q.row, head.q.row, block.rows, head.d,
+                  head.scale, state.qt, kQ, block.panels * kN);
+  const int64_t end = head.key_end(block.first + block.rows - 1);
+  for (int64_t key0 = head.key_begin(block.first); key0 < end; key0 += key_block) {
+    const int keys = static_cast<int>(std::min<int64_t>(key_block, end - key0));
+    forward_key_block(in, head, block, key0, keys, values, state);
   }
-  finish_rows(in, block, out, state);
+  finish_rows(head, block, out, state);
 }
 
 template <class T>
 void forward(const AttentionInput<T>& in, const AttentionOutput<T>& out, const Parallel& parallel) {
-  constexpr int kN = kLanes<T>;
-  const int64_t panels = (in.nq + kN - 1) / kN, blocks = (panels + kPanels - 1) / kPanels;
-  const int64_t heads = in.batch * in.heads;
-  if (heads == 0 || blocks == 0) return;
   const int key_block = static_cast<int>(std::clamp<int64_t>(
       in.key_block > 0 ? in.key_block : kForwardKeys, 1, std::max<int64_t>(in.nk, 1)));
-  run_tasks(parallel, heads * blocks, [&](int64_t task) {
+  std::vector<int64_t> counts(static_cast<size_t>(in.batch));
+  for (int64_t b = 0; b < in.batch; ++b)
+    counts[static_cast<size_t>(b)] = in.heads * query_blocks<T>(queries_of(in, b));
+  const TaskTable table(counts);
+  run_tasks(parallel, table.tasks(), [&](int64_t task) {
     // Head by head, whose keys and values then stay in cache: 139 GFLOP/s at (1,16,2048,128), 107
     // with the head running fastest. Within a head the last block first: under causality it is the
     // longest.
-    const int64_t head = task / blocks, i = blocks - 1 - task % blocks;
-    const int64_t first = i * panels / blocks, last = (i + 1) * panels / blocks;
-    QueryBlock block;
-    block.batch = head / in.heads;
-    block.head = head % in.heads;
-    block.first = first * kN;
-    block.panels = static_cast<int>(last - first);
-    block.rows = static_cast<int>(std::min(last * kN, in.nq) - block.first);
-    forward_block(in, out, block, key_block);
+    const auto [batch, number] = table.locate(task);
+    const int64_t blocks = query_blocks<T>(queries_of(in, batch));
+    const Head<T> head = head_of(in, batch, number / blocks);
+    HeadOutput<T> to;
+    to.out = rows_of(in, out.out, batch, head.head, head.query0);
+    to.lse = rows_of(in, out.lse, batch, head.head, head.query0);
+    to.lse_tail = rows_of(in, out.lse_tail, batch, head.head, head.query0);
+    to.entropy = rows_of(in, out.entropy, batch, head.head, head.query0);
+    to.row_max = rows_of(in, out.row_max, batch, head.head, head.query0);
+    forward_block(in, head, to, query_block<T>(0, head.nq, blocks - 1 - number % blocks, blocks),
+                  key_block);
   });
 }
 
@@ -266,11 +308,13 @@ template <>
 void attention_forward(const AttentionInput<float>& in, const AttentionOutput<float>& out,
                        const Parallel& parallel) {
   HWY_DYNAMIC_DISPATCH(forward_f32)(in, out, parallel);
+  if (out.column_mass.data != nullptr) column_mass(in, out, parallel);
 }
 template <>
 void attention_forward(const AttentionInput<double>& in, const AttentionOutput<double>& out,
                        const Parallel& parallel) {
   HWY_DYNAMIC_DISPATCH(forward_f64)(in, out, parallel);
+  if (out.column_mass.data != nullptr) column_mass(in, out, parallel);
 }
 
 }  // namespace attn::core

@@ -1,5 +1,5 @@
-// Per-target: what forward and backward share, a block of queries against a block of keys. Included
-// once per target.
+// Per-target: what all passes share, the scores of a block of queries against a block of keys.
+// Included once per target.
 #if defined(ATTN_ATTENTION_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ATTN_ATTENTION_TILE_INL_H_
 #undef ATTN_ATTENTION_TILE_INL_H_
@@ -11,8 +11,9 @@
 #include <cstdint>
 #include <limits>
 
-#include "attn/core.h"
+#include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
+#include "libattn/core/attention_head.h"
 #include "libattn/core/tile_products-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -21,97 +22,170 @@ namespace attn::core::HWY_NAMESPACE {
 /// A block of queries of one head: rows [first, first + rows), `panels` of `lanes` (the last may be
 /// part empty).
 struct QueryBlock {
-  int64_t batch = 0, head = 0, first = 0;
+  int64_t first = 0;
   int rows = 0, panels = 0;
+
+  template <class T>
+  int rows_in(int panel) const {
+    return std::min(kLanes<T>, rows - panel * kLanes<T>);
+  }
 };
 
-/// Per panel, within a block of keys: the first `plain` keys are seen by every query of the panel,
-/// from `seen` on by none. `seen` is a multiple of kRows or all keys; both rise with the panel.
-struct Visible {
-  int plain[kPanels];
-  int seen[kPanels];
-};
-
-/// One more than the last key that query i may see.
+/// Block i of the `blocks` that queries [first, last) are cut into, of nearly equal size.
 template <class T>
-HWY_INLINE int64_t key_end(const AttentionInput<T>& in, int64_t i) {
-  if (in.causal == Causal::none) return in.nk;
-  const int64_t offset = in.causal == Causal::bottom_right ? in.nk - in.nq : 0;
-  return std::clamp<int64_t>(i + offset + 1, 0, in.nk);
+HWY_INLINE QueryBlock query_block(int64_t first, int64_t last, int64_t i, int64_t blocks) {
+  constexpr int kN = kLanes<T>;
+  const int64_t panels = (last - first + kN - 1) / kN;
+  const int64_t from = i * panels / blocks, to = (i + 1) * panels / blocks;
+  QueryBlock block;
+  block.first = first + from * kN;
+  block.panels = static_cast<int>(to - from);
+  block.rows = static_cast<int>(std::min(first + to * kN, last) - block.first);
+  return block;
 }
 
+/// How many blocks that many queries are cut into.
 template <class T>
-HWY_INLINE Visible visible_keys(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0,
+HWY_INLINE int64_t query_blocks(int64_t queries) {
+  const int64_t panels = (queries + kLanes<T> - 1) / kLanes<T>;
+  return (panels + kPanels - 1) / kPanels;
+}
+
+/// Per panel, within a block of keys: the first `left` keys are hidden from some query of the panel
+/// by the window, from `plain` on keys are hidden from some by causality (or the window's other
+/// side), from `seen` on from all. `seen` is a multiple of kRows or all keys; all rise with the
+/// panel.
+struct Visible {
+  int left[kPanels];
+  int plain[kPanels];
+  int seen[kPanels];
+  bool ragged = false;  // any panel has hidden keys below `seen`
+};
+
+template <class T>
+HWY_INLINE Visible visible_keys(const Head<T>& head, const QueryBlock& block, int64_t key0,
                                 int keys) {
   Visible v{};
   for (int p = 0; p < block.panels; ++p) {
-    const int64_t first = block.first + p * kLanes<T>;
-    const int64_t last = std::min(first + kLanes<T>, block.first + block.rows) - 1;
-    v.plain[p] = static_cast<int>(std::clamp<int64_t>(key_end(in, first) - key0, 0, keys));
-    const int64_t seen = std::clamp<int64_t>(key_end(in, last) - key0, 0, keys);
-    v.seen[p] = static_cast<int>(std::min<int64_t>((seen + kRows - 1) / kRows * kRows, keys));
+    const int64_t first = block.first + p * kLanes<T>, last = first + block.rows_in<T>(p) - 1;
+    const auto within = [&](int64_t key) {
+      return static_cast<int>(std::clamp<int64_t>(key - key0, 0, keys));
+    };
+    v.left[p] = within(head.key_begin(last));
+    v.plain[p] = within(head.key_end(first));
+    v.seen[p] = std::min((within(head.key_end(last)) + kRows - 1) / kRows * kRows, keys);
+    v.ragged |= v.left[p] > 0 || v.plain[p] != v.seen[p];
   }
   return v;
 }
 
-/// Adds the bias to a tile: transposed on the way, any strides.
+/// Panel: s -> c tanh(s / c), and the slope of that, 1 - tanh^2, where it is wanted.
 template <class T>
-HWY_INLINE void add_bias(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0,
-                         const Visible& visible, T* tile, int64_t panel) {
-  const T* bias = in.bias.data + block.batch * in.bias.batch + block.head * in.bias.head +
-                  key0 * in.bias.column;
-  for (int p = 0; p < block.panels; ++p) {
-    const int rows = std::min(kLanes<T>, block.rows - p * kLanes<T>);
-    T* s = tile + p * panel;
-    const T* first = bias + (block.first + p * kLanes<T>)*in.bias.row;
-    for (int j = 0; j < visible.seen[p]; ++j) {
-      for (int r = 0; r < rows; ++r)
-        s[j * kLanes<T> + r] += first[r * in.bias.row + j * in.bias.column];
-    }
-  }
-}
-
-/// Puts -inf where the key mask or causality hides a key.
-template <class T>
-HWY_INLINE void hide_keys(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0,
-                          const Visible& visible, T* tile, int64_t panel) {
-  constexpr T kHidden = -std::numeric_limits<T>::infinity();
+HWY_NOINLINE void cap_scores(T softcap, int keys, T* HWY_RESTRICT s, T* HWY_RESTRICT cap_slope) {
   const Tag<T> d;
-  for (int p = 0; p < block.panels; ++p) {
-    T* s = tile + p * panel;
-    if (in.key_mask != nullptr) {
-      const uint8_t* mask =
-          in.key_mask + block.batch * in.key_mask_batch + key0 * in.key_mask_column;
-      for (int j = 0; j < visible.seen[p]; ++j) {
-        if (mask[j * in.key_mask_column] == 0) hn::Store(hn::Set(d, kHidden), d, s + j * kLanes<T>);
-      }
-    }
-    if (visible.plain[p] == visible.seen[p]) continue;
-    // Query first + lane sees key j when j < end + lane, by steps of one within the panel.
-    const int64_t offset = in.causal == Causal::bottom_right ? in.nk - in.nq : 0;
-    const int64_t end = block.first + p * kLanes<T> + offset + 1 - key0;
-    const auto lane = hn::Iota(d, T(0));
-    for (int j = visible.plain[p]; j < visible.seen[p]; ++j) {
-      const auto hidden = hn::Lt(lane, hn::Set(d, static_cast<T>(j - end + 1)));
-      const auto old = hn::Load(d, s + j * kLanes<T>);
-      hn::Store(hn::IfThenElse(hidden, hn::Set(d, kHidden), old), d, s + j * kLanes<T>);
-    }
+  const auto c = hn::Set(d, softcap), inverse = hn::Set(d, T(1) / softcap);
+  for (int j = 0; j < keys; ++j) {
+    const auto th = hn::Tanh(d, hn::Mul(hn::Load(d, s + j * kLanes<T>), inverse));
+    hn::Store(hn::Mul(c, th), d, s + j * kLanes<T>);
+    if (cap_slope != nullptr)
+      hn::Store(hn::NegMulAdd(th, th, hn::Set(d, T(1))), d, cap_slope + j * kLanes<T>);
   }
 }
 
-/// Scores of a block with bias and masks applied. True when `maxima` (of the raw products) still
-/// hold.
+/// |i + diagonal - j| of the queries of panel p and the first key of a block, signed; the next key
+/// is one less.
 template <class T>
-HWY_INLINE bool finished_scores(const AttentionInput<T>& in, const QueryBlock& block, int64_t key0,
+HWY_INLINE Vec<T> distances(const Head<T>& head, const QueryBlock& block, int64_t key0, int p) {
+  const int64_t first = block.first + p * kLanes<T> + head.diagonal - key0;
+  return hn::Iota(Tag<T>(), static_cast<T>(first));
+}
+
+/// Panel: s -= slope |i + diagonal - j|.
+template <class T>
+HWY_NOINLINE void add_distances(const Head<T>& head, const QueryBlock& block, int64_t key0, int p,
+                                int keys, T* HWY_RESTRICT s) {
+  const Tag<T> d;
+  const auto slope = hn::Set(d, head.slope);
+  const auto first = distances(head, block, key0, p);
+  for (int j = 0; j < keys; ++j) {
+    const auto distance = hn::Abs(hn::Sub(first, hn::Set(d, static_cast<T>(j))));
+    hn::Store(hn::NegMulAdd(slope, distance, hn::Load(d, s + j * kLanes<T>)), d, s + j * kLanes<T>);
+  }
+}
+
+/// Panel: adds the bias, transposed on the way, any strides.
+template <class T>
+HWY_INLINE void add_bias(const Head<T>& head, const QueryBlock& block, int64_t key0, int p,
+                         int keys, T* HWY_RESTRICT s) {
+  const int rows = block.rows_in<T>(p);
+  const T* bias =
+      head.bias.data + (block.first + p * kLanes<T>)*head.bias.row + key0 * head.bias_column;
+  for (int j = 0; j < keys; ++j, bias += head.bias_column) {
+    for (int r = 0; r < rows; ++r) s[j * kLanes<T> + r] += bias[r * head.bias.row];
+  }
+}
+
+/// Panel: -inf where the key mask, causality or the window hides a key.
+template <class T>
+HWY_INLINE void hide_keys(const Head<T>& head, const QueryBlock& block, int64_t key0, int p,
+                          const Visible& visible, T* HWY_RESTRICT s) {
+  const Tag<T> d;
+  const auto hidden = hn::Set(d, -std::numeric_limits<T>::infinity());
+  if (head.mask != nullptr) {
+    const uint8_t* mask = head.mask + key0 * head.mask_column;
+    for (int j = 0; j < visible.seen[p]; ++j) {
+      if (mask[j * head.mask_column] == 0) hn::Store(hidden, d, s + j * kLanes<T>);
+    }
+  }
+  // The lane of the query on whose diagonal the block's first key lies, plus j, is that of key j.
+  const int64_t lane0 = key0 - block.first - p * kLanes<T> - head.diagonal;
+  const auto lane = hn::Iota(d, T(0));
+  for (int j = visible.plain[p]; j < visible.seen[p]; ++j) {
+    const auto hide = hn::Lt(lane, hn::Set(d, static_cast<T>(lane0 + j - head.right)));
+    hn::Store(hn::IfThenElse(hide, hidden, hn::Load(d, s + j * kLanes<T>)), d, s + j * kLanes<T>);
+  }
+  const int left = std::min(visible.left[p], visible.seen[p]);
+  for (int j = 0; j < left; ++j) {
+    const auto hide = hn::Gt(lane, hn::Set(d, static_cast<T>(lane0 + j + head.left)));
+    hn::Store(hn::IfThenElse(hide, hidden, hn::Load(d, s + j * kLanes<T>)), d, s + j * kLanes<T>);
+  }
+}
+
+/// LSE in two parts of each query of a block; rows without keys and padding get an LSE so high that
+/// every p is 0.
+template <class T>
+HWY_INLINE void load_lse(const QueryBlock& block, const Rows<const T>& lse,
+                         const Rows<const T>& tail, T* to_lse, T* to_tail) {
+  for (int r = 0; r < block.panels * kLanes<T>; ++r) {
+    const int64_t i = block.first + r;
+    const bool alive =
+        r < block.rows && lse.data[i * lse.row] != -std::numeric_limits<T>::infinity();
+    to_lse[r] = alive ? lse.data[i * lse.row] : std::numeric_limits<T>::max();
+    to_tail[r] = alive ? tail.data[i * tail.row] : T(0);
+  }
+}
+
+/// Scores of a block, finished. `qt`: the queries times scale, transposed. `cap_slope`: a tile for
+/// the slope of the soft cap, or null. True when `maxima` (of the raw products) still hold.
+template <class T>
+HWY_INLINE bool finished_scores(const Head<T>& head, const QueryBlock& block, int64_t key0,
                                 int keys, const Visible& visible, const T* qt, T* tile,
-                                int64_t panel, T* maxima) {
-  const T* k = in.k.data + block.batch * in.k.batch + block.head * in.k.head + key0 * in.k.row;
-  score_tile(keys, block.panels, visible.seen, in.d, k, in.k.row, qt, tile, panel, maxima);
-  bool ragged = false;
-  for (int p = 0; p < block.panels; ++p) ragged |= visible.plain[p] != visible.seen[p];
-  if (in.bias.data != nullptr) add_bias(in, block, key0, visible, tile, panel);
-  if (ragged || in.key_mask != nullptr) hide_keys(in, block, key0, visible, tile, panel);
-  return !ragged && in.bias.data == nullptr && in.key_mask == nullptr;
+                                int64_t panel, T* maxima, T* cap_slope) {
+  score_tile(keys, block.panels, visible.seen, head.d, head.k.data + key0 * head.k.row, head.k.row,
+             qt, tile, panel, maxima);
+  const bool plain = head.softcap == 0 && !head.has_slope && head.bias.data == nullptr;
+  const bool all_seen = !visible.ragged && head.mask == nullptr;
+  if (plain && all_seen) return true;
+  for (int p = 0; p < block.panels; ++p) {
+    T* s = tile + p * panel;
+    const int seen = visible.seen[p];
+    if (head.softcap != 0)
+      cap_scores(head.softcap, seen, s, cap_slope == nullptr ? nullptr : cap_slope + p * panel);
+    if (head.has_slope) add_distances(head, block, key0, p, seen, s);
+    if (head.bias.data != nullptr) add_bias(head, block, key0, p, seen, s);
+    if (!all_seen) hide_keys(head, block, key0, p, visible, s);
+  }
+  return false;
 }
 
 }  // namespace attn::core::HWY_NAMESPACE

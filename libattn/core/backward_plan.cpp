@@ -1,9 +1,11 @@
 #include "libattn/core/backward_plan.h"
 
+#include <algorithm>
+
 namespace attn::core {
 namespace {
 
-/// Heads times chunks are brought up to this number, so that few long heads still feed several
+/// Key heads times chunks are brought up to this number, so that few long heads still feed several
 /// threads. Each chunk costs one dK and dV of memory. Eight: two threads end within one part in
 /// sixteen of each other under causality, too.
 constexpr int64_t kUnits = 8;
@@ -13,101 +15,172 @@ constexpr int64_t kChunkQueries = 256;
 /// Keys merged by one task.
 constexpr int64_t kMergeKeys = 1024;
 
+int64_t divided_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
 }  // namespace
 
 template <class T>
 BackwardPlan<T>::BackwardPlan(const AttentionInput<T>& in, const AttentionGradient<T>& gradient)
-    : in_(in), gradient_(gradient), batch_groups_(in.batch), head_groups_(in.heads) {
-  const int64_t heads = in.batch * in.heads;
-  if (heads == 0) return;
-  chunks_ = std::clamp<int64_t>((kUnits + heads - 1) / heads, 1,
-                                std::max<int64_t>(in.nq / kChunkQueries, 1));
-  if (gradient.dbias.data != nullptr) {
-    if (gradient.dbias.row == 0) chunks_ = 1;
-    if (gradient.dbias.batch == 0) batch_groups_ = 1;
-    if (gradient.dbias.head == 0) head_groups_ = 1;
+    : in_(in),
+      gradient_(gradient),
+      kv_heads_(kv_heads(in)),
+      sequences_(static_cast<size_t>(in.batch)) {
+  if (in.batch == 0 || in.heads == 0) return;
+  group_ = in.heads / kv_heads_;
+  const int64_t wanted = divided_up(kUnits, in.batch * kv_heads_);
+  int64_t parts = 0;
+  for (int64_t b = 0; b < in.batch; ++b) {
+    Sequence& s = sequences_[static_cast<size_t>(b)];
+    const int64_t pieces = group_ * divided_up(queries_of(in, b), kChunkQueries);
+    const bool one = gradient.dbias.data != nullptr && gradient.dbias.row == 0;
+    s.chunks = one ? 1 : std::clamp<int64_t>(wanted, 1, std::max<int64_t>(pieces, 1));
+    s.first_part = parts;
+    if (s.chunks > 1) parts += kv_heads_ * s.chunks * keys_of(in, b);
+    most_chunks_ = std::max(most_chunks_, s.chunks);
   }
-  if (chunks_ == 1) return;
-  if (gradient.dk.data != nullptr)
-    dk_parts_.reset(new T[static_cast<size_t>(heads * chunks_ * in.nk * in.d)]);
-  if (gradient.dv.data != nullptr)
-    dv_parts_.reset(new T[static_cast<size_t>(heads * chunks_ * in.nk * in.dv)]);
+  if (parts > 0 && gradient.dk.data != nullptr)
+    dk_parts_.reset(new T[static_cast<size_t>(parts * in.d)]);
+  if (parts > 0 && gradient.dv.data != nullptr)
+    dv_parts_.reset(new T[static_cast<size_t>(parts * in.dv)]);
+  const auto scalars = static_cast<size_t>(in.batch * in.heads * most_chunks_);
+  if (gradient.dslope.data != nullptr) dslope_parts_.resize(scalars);
+  if (gradient.dsink.data != nullptr) dsink_parts_.resize(scalars);
+  plan_tasks();
 }
 
 template <class T>
-int64_t BackwardPlan<T>::tasks() const {
-  return batch_groups_ * head_groups_ * chunks_;
+std::vector<BackwardPiece> BackwardPlan<T>::pieces_of(int64_t batch, int64_t kv_head,
+                                                      int64_t chunk) const {
+  const int64_t nq = queries_of(in_, batch), chunks = sequences_[static_cast<size_t>(batch)].chunks;
+  const int64_t of_head = divided_up(nq, kChunkQueries), all = group_ * of_head;
+  const int64_t from = chunk * all / chunks, to = (chunk + 1) * all / chunks;
+  std::vector<BackwardPiece> pieces;
+  for (int64_t g = 0; g < group_; ++g) {
+    const int64_t first = std::clamp<int64_t>(from - g * of_head, 0, of_head) * kChunkQueries;
+    const int64_t last = std::clamp<int64_t>(to - g * of_head, 0, of_head) * kChunkQueries;
+    if (first < last) pieces.push_back({kv_head * group_ + g, first, std::min(last, nq)});
+  }
+  return pieces;
 }
 
 template <class T>
-std::vector<BackwardUnit> BackwardPlan<T>::units(int64_t task) const {
-  const int64_t groups = batch_groups_ * head_groups_;
+void BackwardPlan<T>::plan_tasks() {
+  const bool biased = gradient_.dbias.data != nullptr;
+  const int64_t batch_groups = biased && gradient_.dbias.batch == 0 ? 1 : in_.batch;
+  const int64_t head_groups = biased && gradient_.dbias.head == 0 ? 1 : kv_heads_;
   // The last chunk first: under causality it is the longest.
-  const int64_t chunk = chunks_ - 1 - task / groups, group = task % groups;
-  const int64_t batch = group / head_groups_, head = group % head_groups_;
-  const int64_t pieces = (in_.nq + kChunkQueries - 1) / kChunkQueries;
-  BackwardUnit unit;
-  unit.chunk = chunk;
-  unit.first = chunks_ == 1 ? 0 : std::min(chunk * pieces / chunks_ * kChunkQueries, in_.nq);
-  unit.last =
-      chunks_ == 1 ? in_.nq : std::min((chunk + 1) * pieces / chunks_ * kChunkQueries, in_.nq);
-  std::vector<BackwardUnit> units;
-  for (unit.batch = batch; unit.batch < in_.batch; unit.batch += batch_groups_) {
-    for (unit.head = head; unit.head < in_.heads; unit.head += head_groups_) units.push_back(unit);
+  for (int64_t chunk = most_chunks_ - 1; chunk >= 0; --chunk) {
+    for (int64_t group = 0; group < batch_groups * head_groups; ++group) {
+      std::vector<BackwardUnit> task;
+      for (int64_t b = group / head_groups; b < in_.batch; b += batch_groups) {
+        if (chunk >= sequences_[static_cast<size_t>(b)].chunks) continue;
+        for (int64_t h = group % head_groups; h < kv_heads_; h += head_groups)
+          task.push_back({b, h, chunk, pieces_of(b, h, chunk)});
+      }
+      if (!task.empty()) tasks_.push_back(std::move(task));
+    }
   }
-  return units;
 }
 
 template <class T>
-View<T> BackwardPlan<T>::part(const View<T>& whole, T* parts, int64_t columns,
-                              const BackwardUnit& unit) const {
-  View<T> view;
-  if (whole.data == nullptr) return view;
-  if (chunks_ == 1) {
-    view.data = whole.data + unit.batch * whole.batch + unit.head * whole.head;
-    view.row = whole.row;
-  } else {
-    view.data =
-        parts + ((unit.batch * in_.heads + unit.head) * chunks_ + unit.chunk) * in_.nk * columns;
-    view.row = columns;
-  }
-  return view;
+int64_t BackwardPlan<T>::part_row(const BackwardUnit& unit) const {
+  const Sequence& s = sequences_[static_cast<size_t>(unit.batch)];
+  return s.first_part + (unit.kv_head * s.chunks + unit.chunk) * keys_of(in_, unit.batch);
 }
 
 template <class T>
-View<T> BackwardPlan<T>::key_gradient(const BackwardUnit& unit) const {
-  return part(gradient_.dk, dk_parts_.get(), in_.d, unit);
+Rows<T> BackwardPlan<T>::key_gradient(const BackwardUnit& unit) const {
+  if (gradient_.dk.data == nullptr) return {};
+  if (sequences_[static_cast<size_t>(unit.batch)].chunks > 1)
+    return {dk_parts_.get() + part_row(unit) * in_.d, in_.d};
+  const int64_t key0 = in_.k_offsets == nullptr ? 0 : in_.k_offsets[unit.batch];
+  return rows_of(in_, gradient_.dk, unit.batch, unit.kv_head, key0);
 }
 
 template <class T>
-View<T> BackwardPlan<T>::value_gradient(const BackwardUnit& unit) const {
-  return part(gradient_.dv, dv_parts_.get(), in_.dv, unit);
+Rows<T> BackwardPlan<T>::value_gradient(const BackwardUnit& unit) const {
+  if (gradient_.dv.data == nullptr) return {};
+  if (sequences_[static_cast<size_t>(unit.batch)].chunks > 1)
+    return {dv_parts_.get() + part_row(unit) * in_.dv, in_.dv};
+  const int64_t key0 = in_.k_offsets == nullptr ? 0 : in_.k_offsets[unit.batch];
+  return rows_of(in_, gradient_.dv, unit.batch, unit.kv_head, key0);
 }
 
 template <class T>
-void BackwardPlan<T>::merge_head(const View<T>& whole, const T* parts, int64_t columns,
-                                 int64_t head, int64_t first, int64_t last) const {
+size_t BackwardPlan<T>::scalar_index(int64_t batch, int64_t head, int64_t chunk) const {
+  return static_cast<size_t>((batch * in_.heads + head) * most_chunks_ + chunk);
+}
+
+template <class T>
+double& BackwardPlan<T>::slope_gradient(const BackwardUnit& unit, int64_t head) const {
+  return dslope_parts_[scalar_index(unit.batch, head, unit.chunk)];
+}
+
+template <class T>
+double& BackwardPlan<T>::sink_gradient(const BackwardUnit& unit, int64_t head) const {
+  return dsink_parts_[scalar_index(unit.batch, head, unit.chunk)];
+}
+
+template <class T>
+void BackwardPlan<T>::merge_keys(const View<T>& whole, const T* parts, int64_t columns,
+                                 int64_t batch, int64_t kv_head, int64_t first,
+                                 int64_t last) const {
   if (whole.data == nullptr) return;
-  T* to = whole.data + head / in_.heads * whole.batch + head % in_.heads * whole.head;
-  const T* from = parts + head * chunks_ * in_.nk * columns;
+  const int64_t nk = keys_of(in_, batch), chunks = sequences_[static_cast<size_t>(batch)].chunks;
+  const int64_t key0 = in_.k_offsets == nullptr ? 0 : in_.k_offsets[batch];
+  const Rows<T> to = rows_of(in_, whole, batch, kv_head, key0);
+  const T* from = parts + part_row({batch, kv_head, 0, {}}) * columns;
   for (int64_t j = first; j < last; ++j) {
-    std::copy_n(from + j * columns, columns, to + j * whole.row);
-    for (int64_t chunk = 1; chunk < chunks_; ++chunk) {
-      const T* next = from + (chunk * in_.nk + j) * columns;
-      for (int64_t c = 0; c < columns; ++c) to[j * whole.row + c] += next[c];
+    T* sum = to.data + j * to.row;
+    std::copy_n(from + j * columns, columns, sum);
+    for (int64_t chunk = 1; chunk < chunks; ++chunk) {
+      const T* next = from + (chunk * nk + j) * columns;
+      for (int64_t c = 0; c < columns; ++c) sum[c] += next[c];
+    }
+  }
+}
+
+template <class T>
+void BackwardPlan<T>::merge_scalars(const HeadView<T>& whole,
+                                    const std::vector<double>& parts) const {
+  if (whole.data == nullptr) return;
+  const int64_t batches = whole.batch == 0 ? 1 : in_.batch, heads = whole.head == 0 ? 1 : in_.heads;
+  std::vector<double> sums(static_cast<size_t>(batches * heads));
+  for (int64_t b = 0; b < in_.batch; ++b) {
+    for (int64_t h = 0; h < in_.heads; ++h) {
+      for (int64_t chunk = 0; chunk < most_chunks_; ++chunk)
+        sums[static_cast<size_t>(b % batches * heads + h % heads)] +=
+            parts[scalar_index(b, h, chunk)];
+    }
+  }
+  for (int64_t b = 0; b < batches; ++b) {
+    for (int64_t h = 0; h < heads; ++h) {
+      whole.data[b * whole.batch + h * whole.head] =
+          static_cast<T>(sums[static_cast<size_t>(b * heads + h)]);
     }
   }
 }
 
 template <class T>
 void BackwardPlan<T>::merge(const Parallel& parallel) const {
-  if (chunks_ == 1) return;
-  const int64_t pieces = (in_.nk + kMergeKeys - 1) / kMergeKeys;
-  run_tasks(parallel, in_.batch * in_.heads * pieces, [&](int64_t task) {
-    const int64_t head = task / pieces, first = task % pieces * kMergeKeys;
-    const int64_t last = std::min(first + kMergeKeys, in_.nk);
-    merge_head(gradient_.dk, dk_parts_.get(), in_.d, head, first, last);
-    merge_head(gradient_.dv, dv_parts_.get(), in_.dv, head, first, last);
+  merge_scalars(gradient_.dslope, dslope_parts_);
+  merge_scalars(gradient_.dsink, dsink_parts_);
+  if (most_chunks_ == 1) return;
+  std::vector<int64_t> counts(sequences_.size());
+  const auto pieces = [&](int64_t batch) { return divided_up(keys_of(in_, batch), kMergeKeys); };
+  for (int64_t b = 0; b < in_.batch; ++b) {
+    const auto at = static_cast<size_t>(b);
+    counts[at] = sequences_[at].chunks > 1 ? kv_heads_ * pieces(b) : 0;
+  }
+  const TaskTable table(counts);
+  run_tasks(parallel, table.tasks(), [&](int64_t task) {
+    const auto [batch, number] = table.locate(task);
+    const int64_t kv_head = number / pieces(batch), first = number % pieces(batch) * kMergeKeys;
+    const int64_t last = std::min(first + kMergeKeys, keys_of(in_, batch));
+    merge_keys(gradient_.dk, dk_parts_.get(), in_.d, batch, kv_head, first, last);
+    merge_keys(gradient_.dv, dv_parts_.get(), in_.dv, batch, kv_head, first, last);
   });
 }
 

@@ -2,21 +2,26 @@
 // entropy, and the gradient of each. Plain pointers, sizes and strides; no LibTorch. Instantiated
 // for float and double.
 //
-//   s_ij = scale q_i.k_j + bias_ij ;  p_ij = e^{s_ij} / sum_j e^{s_ij}
-//   O_i = sum_j p_ij v_j ;  LSE_i = log sum_j e^{s_ij} ;  H_i = - sum_j p_ij log p_ij (natural
-//   logarithms)
+//   s_ij = cap(scale q_i.k_j) - slope |i + diagonal - j| + bias_ij ;  cap(x) = c tanh(x / c)
+//   p_ij = e^{s_ij} / (sum_j e^{s_ij} + e^{sink})
+//   O_i = sum_j keep_ij p_ij v_j ;  LSE_i = log(sum_j e^{s_ij} + e^{sink})
+//   H_i = - sum_j p_ij log p_ij, the sink among the j (natural logarithms)
+//   M_i = max_j s_ij ;  mass_j = sum_i p_ij
 //
 // One pass over blocks of keys with the running state m = max s, l = sum e^{s-m}, t = sum
 // e^{s-m}(s-m) gives LSE = m + log l and H = log l - t/l: both terms are >= 0, so H loses nothing
-// at large logits. Nothing of size nq x nk is ever stored. Backward recomputes p_ij = e^{l_ij},
+// at large logits. Nothing of size nq x nk is ever stored; the column mass, which needs the
+// finished LSE, costs a second pass over the scores. Backward recomputes p_ij = e^{l_ij},
 // l_ij = s_ij - LSE_i:
 //
-//   C_i = dO_i.O_i + dH_i H_i - dLSE_i ;   dS_ij = p_ij (dO_i.v_j - dH_i l_ij - C_i)
-//   dQ = scale dS K ;  dK = scale dS^T Q ;  dV = P^T dO ;  dbias = dS
+//   C_i = dO_i.O_i + dH_i H_i - dLSE_i + sum_j p_ij dmass_j
+//   dS_ij = p_ij (keep_ij dO_i.v_j + dmass_j - dH_i l_ij - C_i)
+//   dQ = scale dS' K ;  dK = scale dS'^T Q with dS' = dS cap' ;  dV = (keep P)^T dO
+//   dbias = dS ;  dslope = - sum_ij dS_ij |i + diagonal - j| ;  dsink = sum_i p (- dH_i l - C_i)
 //
-// A query that may see no key has O = 0, H = 0, LSE = -inf and zero gradients. NaN in gives NaN
-// out. Results do not depend on the number of threads: work is cut by shape only and partial sums
-// are added in a fixed order.
+// A query that may see no key has O = 0, H = 0, M = -inf, LSE = -inf (the sink, where there is
+// one) and zero gradients. NaN in gives NaN out. Results do not depend on the number of threads:
+// work is cut by shape only and partial sums are added in a fixed order.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +35,10 @@ namespace attn::core {
 /// query sees all keys).
 enum class Causal { none, top_left, bottom_right };
 
+/// Where the diagonal of windows and distances lies when attention is not causal (else where
+/// causality has it): the last query beside the last key, or the first beside the first.
+enum class Align { bottom_right, top_left };
+
 /// How a kernel spreads its work. `run(workers, job)` must call job(0) ... job(workers - 1), in any
 /// order and on any threads, and return when all are done; empty: plain std::thread. Never asked
 /// for more than `threads` workers.
@@ -38,8 +47,8 @@ struct Parallel {
   std::function<void(int workers, const std::function<void(int)>& job)> run;
 };
 
-/// A (batch, head, row, column) array by strides in elements; columns are contiguous. Null data:
-/// absent.
+/// A (batch, head, row, column) array by strides in elements; columns are contiguous. Of one column
+/// where it holds a number per row. Null data: absent.
 template <class T>
 struct View {
   T* data = nullptr;
@@ -53,49 +62,67 @@ struct BiasView {
   int64_t batch = 0, head = 0, row = 0, column = 0;
 };
 
-/// q (B,H,nq,d), k (B,H,nk,d), v (B,H,nk,dv); sizes may be 0. `bias` (B,H,nq,nk) is added to the
-/// logits and may be -inf; `key_mask` (B,nk) by strides, non-zero = the key is visible, null = all
-/// are.
+/// A number per batch and head; strides may be 0 (shared). Null data: absent.
+template <class T>
+struct HeadView {
+  T* data = nullptr;
+  int64_t batch = 0, head = 0;
+};
+
+/// q (B,H,nq,d), k (B,G,nk,d), v (B,G,nk,dv); sizes may be 0. Head h reads keys and values of head
+/// h / (H / G).
 template <class T>
 struct AttentionInput {
-  int64_t batch = 0, heads = 0, nq = 0, nk = 0, d = 0, dv = 0;
+  int64_t batch = 0, heads = 0, kv_heads = 0;  // kv_heads G divides heads; 0 = as many as heads
+  int64_t nq = 0, nk = 0, d = 0, dv = 0;
+  /// Packed sequences: sequence b is rows offsets[b] ... offsets[b + 1] - 1 of q (of k and v); both
+  /// or neither. The batch strides of q, k, v and of all that have a row a query or a key then do
+  /// not count, and nq and nk are the number of all rows. Neither bias nor key_mask with it.
+  const int64_t *q_offsets = nullptr, *k_offsets = nullptr;
   double scale = 1;
   Causal causal = Causal::none;
+  Align align = Align::bottom_right;
+  /// Query i sees keys i + diagonal - window_left ... i + diagonal + window_right; negative: no
+  /// limit.
+  int64_t window_left = -1, window_right = -1;
   View<const T> q, k, v;
-  BiasView<const T> bias;
-  const uint8_t* key_mask = nullptr;
+  BiasView<const T> bias;              // (B,H,nq,nk), added to the logits, may be -inf
+  const uint8_t* key_mask = nullptr;  // (B,nk) by strides, non-zero = visible; null = all are
   int64_t key_mask_batch = 0, key_mask_column = 0;
-  int64_t key_block = 0;  // keys worked on at a time; 0 = chosen. Changes rounding only.
+  double softcap = 0;       // c of cap(); 0 = none
+  HeadView<const T> slope;  // ALiBi: (B,H), or a column of it
+  HeadView<const T> sink;   // logit of a key that every query sees and whose value is 0
+  double dropout = 0;       // share of weights set to 0 on their way to V, the rest / (1 - dropout)
+  uint64_t dropout_seed = 0;
+  uint32_t dropout_offset = 0;  // keep_ij comes from (seed, offset, b, h, i, j) by Philox4x32-10
+  int64_t key_block = 0;        // keys worked on at a time; 0 = chosen. Changes rounding only.
 };
 
-/// Per query row, each contiguous (B,H,nq); `out` (B,H,nq,dv). `lse_tail` holds what rounding cut
-/// from `lse` (LSE = lse + lse_tail), so that backward recomputes p to full accuracy however large
-/// the logits are.
+/// What is wanted, null = not; `out` (B,H,nq,dv), column_mass (B,H,nk), the others (B,H,nq).
+/// `lse_tail` holds what rounding cut from `lse` (LSE = lse + lse_tail), so that backward recomputes
+/// p to full accuracy however large the logits are; column_mass needs both.
 template <class T>
 struct AttentionOutput {
-  View<T> out;
-  T* lse = nullptr;
-  T* lse_tail = nullptr;
-  T* entropy = nullptr;
+  View<T> out, lse, lse_tail, entropy, row_max, column_mass;
 };
 
-/// Gradients coming in (null = zero) and going out (null = not wanted; written, not added to).
-/// dlse, dentropy: contiguous (B,H,nq). dbias: as `bias`, zeroed by the caller, summed over its
-/// broadcast dimensions.
+/// Gradients coming in (null = zero) and going out (null = not wanted). Of the latter dbias is
+/// zeroed by the caller and summed over its broadcast dimensions, all others are written. dslope,
+/// dsink: a stride of 0 sums over that dimension.
 template <class T>
 struct AttentionGradient {
-  View<const T> dout;
-  const T* dlse = nullptr;      // contiguous (B,H,nq)
-  const T* dentropy = nullptr;  // contiguous (B,H,nq)
+  View<const T> dout, dlse, dentropy, dcolumn_mass;
   View<T> dq, dk, dv;
   BiasView<T> dbias;
+  HeadView<T> dslope, dsink;
 };
 
 template <class T>
 void attention_forward(const AttentionInput<T>& in, const AttentionOutput<T>& out,
                        const Parallel& parallel);
 
-/// `saved`: what attention_forward wrote for the same input.
+/// `saved`: out, lse, lse_tail and entropy as attention_forward wrote them for the same input (out
+/// and entropy only where dout, dentropy are given).
 template <class T>
 void attention_backward(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
                         const AttentionGradient<T>& gradient, const Parallel& parallel);

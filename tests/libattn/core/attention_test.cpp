@@ -43,6 +43,10 @@ void expect_equal_to_reference(const AttentionCase<T>& c, double tolerance,
   EXPECT_LE(difference(ours.dk, exact.dk), tolerance) << what << ": dk";
   EXPECT_LE(difference(ours.dv, exact.dv), tolerance) << what << ": dv";
   EXPECT_LE(difference(ours.dbias, exact.dbias), tolerance) << what << ": dbias";
+  EXPECT_LE(difference(ours.row_max, exact.row_max), tolerance) << what << ": row_max";
+  EXPECT_LE(difference(ours.mass, exact.mass), tolerance) << what << ": mass";
+  EXPECT_LE(difference(ours.dslope, exact.dslope), tolerance) << what << ": dslope";
+  EXPECT_LE(difference(ours.dsink, exact.dsink), tolerance) << what << ": dsink";
 }
 
 template <class T>
@@ -86,6 +90,59 @@ TEST_P(OnTarget, Fp64EqualsTheEquations) {
 
 TEST_P(OnTarget, Fp32EqualsTheEquations) {
   expect_sweep<float>(4e-6);
+}
+
+/// Every option of the kernels by a bit, on a case.
+enum Option : unsigned {
+  kGroups = 1, kWindow = 2, kCap = 4, kSlope = 8, kSink = 16, kDrop = 32, kMass = 64, kBias = 128,
+  kMask = 256, kCausal = 512, kTopLeft = 1024, kAll = 2048
+};
+
+template <class T>
+AttentionCase<T> case_with(unsigned options, int64_t nq, int64_t nk, uint64_t seed) {
+  AttentionCase<T> c(2, 4, nq, nk, 9, 11);
+  if ((options & kGroups) != 0) c.g = 2;
+  c.fill(seed);
+  std::mt19937_64 random(seed);
+  if ((options & kWindow) != 0) c.window_left = 5, c.window_right = 3;
+  if ((options & kCap) != 0) c.softcap = 1.5;
+  if ((options & kSlope) != 0) c.draw(random, c.slope, c.b * c.h, 0.2);
+  if ((options & kSink) != 0) c.draw(random, c.sink, c.h, 2);
+  if ((options & kDrop) != 0) c.dropout = 0.3, c.seed = 0x123456789abcdefULL;
+  if ((options & kMass) != 0) c.draw(random, c.dmass, c.b * c.h * c.nk, 1);
+  if ((options & kBias) != 0) c.draw(random, c.bias, c.b * c.h * c.nq * c.nk, 1);
+  if ((options & kMask) != 0) {
+    c.mask.resize(size_t(c.b * c.nk));
+    for (uint8_t& x : c.mask) x = random() % 3 != 0;
+  }
+  if ((options & kCausal) != 0) c.causal = Causal::bottom_right;
+  if ((options & kTopLeft) != 0) {
+    c.align = attn::core::Align::top_left;
+    if ((options & kCausal) != 0) c.causal = Causal::top_left;
+  }
+  return c;
+}
+
+TEST_P(OnTarget, EveryPairOfOptionsEqualsTheEquations) {
+  uint64_t seed = 100;
+  for (const auto& [nq, nk] : {std::pair<int64_t, int64_t>{37, 150}, {150, 37}, {3, 70}}) {
+    for (unsigned one = 1; one < kAll; one *= 2) {
+      for (unsigned other = one; other < kAll; other *= 2) {
+        const auto c = case_with<double>(one | other, nq, nk, ++seed);
+        expect_equal_to_reference(c, 2e-13, "options " + std::to_string(one | other) + " nq " +
+                                                std::to_string(nq));
+      }
+    }
+  }
+}
+
+TEST_P(OnTarget, AllOptionsTogetherEqualTheEquations) {
+  for (const auto& [nq, nk] : {std::pair<int64_t, int64_t>{37, 150}, {600, 80}, {1, 1}}) {
+    expect_equal_to_reference(case_with<double>(kAll - 1, nq, nk, 7), 2e-13, "all, fp64");
+    expect_equal_to_reference(case_with<float>(kAll - 1, nq, nk, 7), 6e-6, "all, fp32");
+    expect_equal_to_reference(case_with<double>((kAll - 1) & ~unsigned(kWindow), nq, nk, 8), 2e-13,
+                              "all but the window");
+  }
 }
 
 /// Logits that fp32 holds exactly, at any offset: coordinate 0 of q is the offset and of k one; the
@@ -148,7 +205,7 @@ TEST_P(OnTarget, Fp32EntropyKeepsItsAccuracyOverLongRows) {
   for (float& x : c.k) x = float(int(random() % 17) - 8) / 8;
   const AttentionValues<float> ours = run_kernel(c);
   for (int64_t i = 0; i < c.nq; ++i) {
-    const std::vector<double> s = attn::test::reference_logits(c, 0, 0, i);
+    const std::vector<double> s = attn::test::reference_logits(c, 0, 0, i).s;
     const double top = *std::max_element(s.begin(), s.end());
     double l = 0, t = 0;
     for (const double x : s) l += std::exp(x - top), t += std::exp(x - top) * (x - top);
@@ -274,12 +331,10 @@ TEST_P(OnTarget, BiasGradientSumsOverBroadcastDimensions) {
   AttentionValues<double> r = run_kernel(c);
   attn::core::AttentionInput<double> in = attn::test::input_of(c);
   in.bias = {shared.data(), 0, 0, 30, 1};
-  attn::core::AttentionOutput<double> saved{
-      {r.out.data(), 3 * 20 * 6, 20 * 6, 6}, r.lse.data(), r.lse_tail.data(), r.entropy.data()};
+  const attn::core::AttentionOutput<double> saved = attn::test::output_of(c, r);
   for (const bool by_query : {true, false}) {
-    attn::core::AttentionGradient<double> g;
-    g.dout = {c.dout.data(), 3 * 20 * 6, 20 * 6, 6};
-    g.dlse = c.dlse.data(), g.dentropy = c.dentropy.data();
+    attn::core::AttentionGradient<double> g = attn::test::gradient_of(c, r);
+    g.dq = g.dk = g.dv = {};
     std::vector<double> found(by_query ? 20 * 30 : 30), wanted(found.size());
     g.dbias = {found.data(), 0, 0, by_query ? 30 : 0, 1};
     attn::core::Parallel parallel;
