@@ -86,7 +86,7 @@ struct AttentionInput {
   /// limit.
   int64_t window_left = -1, window_right = -1;
   View<const T> q, k, v;
-  BiasView<const T> bias;              // (B,H,nq,nk), added to the logits, may be -inf
+  BiasView<const T> bias;             // (B,H,nq,nk), added to the logits, may be -inf
   const uint8_t* key_mask = nullptr;  // (B,nk) by strides, non-zero = visible; null = all are
   int64_t key_mask_batch = 0, key_mask_column = 0;
   double softcap = 0;       // c of cap(); 0 = none
@@ -99,8 +99,8 @@ struct AttentionInput {
 };
 
 /// What is wanted, null = not; `out` (B,H,nq,dv), column_mass (B,H,nk), the others (B,H,nq).
-/// `lse_tail` holds what rounding cut from `lse` (LSE = lse + lse_tail), so that backward recomputes
-/// p to full accuracy however large the logits are; column_mass needs both.
+/// `lse_tail` holds what rounding cut from `lse` (LSE = lse + lse_tail), so that backward
+/// recomputes p to full accuracy however large the logits are; column_mass needs both.
 template <class T>
 struct AttentionOutput {
   View<T> out, lse, lse_tail, entropy, row_max, column_mass;
@@ -126,6 +126,36 @@ void attention_forward(const AttentionInput<T>& in, const AttentionOutput<T>& ou
 template <class T>
 void attention_backward(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
                         const AttentionGradient<T>& gradient, const Parallel& parallel);
+
+/// Results of the same queries over disjoint keys (splits of a cache, shards of a sequence), to the
+/// results over all of them: with w_s = e^{LSE_s - LSE},
+///
+///   LSE = log sum_s e^{LSE_s} ;  O = sum_s w_s O_s ;  H = sum_s w_s (H_s - log w_s) ;  M = max M_s
+///
+/// (split-KV: Flash-Decoding, Dao et al. 2023; H by the chain rule of entropy). Sizes (B,H,nq,dv).
+/// Every part needs lse; what else is wanted of `merged` every part has; lse_tail where it has it.
+/// A sink counts as a key: give it to one part only. Column mass cannot be merged from sums over
+/// queries.
+struct MergeSizes {
+  int64_t batch = 0, heads = 0, nq = 0, dv = 0;
+};
+template <class T>
+void attention_merge(const MergeSizes& sizes, const std::vector<AttentionOutput<T>>& parts,
+                     const AttentionOutput<T>& merged, const Parallel& parallel);
+
+/// Gradients of `parts` from those of the merged results: each null = zero, or not wanted.
+///
+///   dO_s = w_s dO ;  dH_s = w_s dH ;
+///   dLSE_s = w_s (dO.(O_s - O) + dH (H_s - log w_s - H) + dLSE)
+template <class T>
+struct MergeGradient {
+  View<const T> dout, dlse, dentropy;
+  std::vector<AttentionOutput<T>> parts;  // out, lse, entropy
+};
+template <class T>
+void attention_merge_backward(const MergeSizes& sizes, const std::vector<AttentionOutput<T>>& parts,
+                              const AttentionOutput<T>& merged, const MergeGradient<T>& gradient,
+                              const Parallel& parallel);
 
 /// Packed bags: bag b is rows offsets[b] ... offsets[b+1] - 1 of `scores` (T,K) and `values` (T,D),
 /// rows strided, columns contiguous. Per bag and head: O = sum_i p_i v_i with p = softmax of the
