@@ -77,8 +77,8 @@ HWY_NOINLINE void mass_of_keys(const Head<T>& head, const Rows<const T>& lse, co
 }
 
 template <class T>
-void column_mass(const AttentionInput<T>& in, const AttentionOutput<T>& out,
-                 const Parallel& parallel) {
+void all_masses(const AttentionInput<T>& in, const AttentionOutput<T>& out,
+                const Parallel& parallel) {
   std::vector<int64_t> counts(static_cast<size_t>(in.batch));
   const auto pieces = [&](int64_t batch) { return (keys_of(in, batch) + kMassKeys - 1) / kMassKeys; };
   for (int64_t b = 0; b < in.batch; ++b) counts[static_cast<size_t>(b)] = in.heads * pieces(b);
@@ -97,11 +97,11 @@ void column_mass(const AttentionInput<T>& in, const AttentionOutput<T>& out,
 
 void column_mass_f32(const AttentionInput<float>& in, const AttentionOutput<float>& out,
                      const Parallel& parallel) {
-  column_mass(in, out, parallel);
+  all_masses(in, out, parallel);
 }
 void column_mass_f64(const AttentionInput<double>& in, const AttentionOutput<double>& out,
                      const Parallel& parallel) {
-  column_mass(in, out, parallel);
+  all_masses(in, out, parallel);
 }
 
 }  // namespace attn::core::HWY_NAMESPACE
