@@ -21,9 +21,9 @@ inline constexpr int kBackwardKeys = 64;
 /// The arrays of one query head, and where its unit sums up.
 template <class T>
 struct HeadGradient {
-  Rows<const T> dout, dlse, dentropy, dmass;       // coming in
-  Rows<const T> out, lse, lse_tail, entropy;       // saved
-  Rows<T> dq, dk, dv, dbias;                       // going out
+  Rows<const T> dout, dlse, dentropy, dmass;  // coming in
+  Rows<const T> out, lse, lse_tail, entropy;  // saved
+  Rows<T> dq, dk, dv, dbias;                  // going out
   int64_t dbias_column = 0;
   double *dslope = nullptr, *dsink = nullptr;
 };
@@ -283,7 +283,8 @@ HWY_INLINE void write_query_gradient(const Head<T>& head, const Rows<T>& dq,
   T* to = dq.data + block.first * dq.row;
   for (int r = 0; r < block.rows; ++r, to += dq.row) {
     const T* from = state.dq + r * state.ldq;
-    for (int64_t c = 0; c < head.d; ++c) to[c] = state.started[r / kN] ? head.scale * from[c] : T(0);
+    for (int64_t c = 0; c < head.d; ++c)
+      to[c] = state.started[r / kN] ? head.scale * from[c] : T(0);
   }
 }
 

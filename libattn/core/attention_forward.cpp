@@ -142,7 +142,8 @@ HWY_NOINLINE void forward_key_block(const AttentionInput<T>& in, const Head<T>& 
   }
   if (!values) return;
   // Columns of V outermost: 64 wide, they stay in the nearest cache for all queries of the block.
-  for (int64_t c = 0; c < head.dv; c += kCols * kN) add_values(head, block, key0, visible, c, state);
+  for (int64_t c = 0; c < head.dv; c += kCols * kN)
+    add_values(head, block, key0, visible, c, state);
   for (int p = 0; p < block.panels; ++p) state.started[p] |= visible.seen[p] > 0;
 }
 

@@ -19,8 +19,8 @@ Head<T> head_of(const AttentionInput<T>& in, int64_t batch, int64_t head) {
   h.kv_head = head / (in.heads / kv_heads(in));
   h.nq = queries_of(in, batch), h.nk = keys_of(in, batch), h.d = in.d, h.dv = in.dv;
   if (in.q_offsets != nullptr) h.query0 = in.q_offsets[batch], h.key0 = in.k_offsets[batch];
-  const bool top_left = in.causal == Causal::top_left ||
-                        (in.causal == Causal::none && in.align == Align::top_left);
+  const bool top_left =
+      in.causal == Causal::top_left || (in.causal == Causal::none && in.align == Align::top_left);
   h.diagonal = top_left ? 0 : h.nk - h.nq;
   h.left = window_side<T>(in.window_left);
   h.right = window_side<T>(in.window_right);

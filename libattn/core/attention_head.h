@@ -22,7 +22,7 @@ template <class T>
 struct Head {
   int64_t batch = 0, head = 0, kv_head = 0;
   int64_t nq = 0, nk = 0, d = 0, dv = 0;
-  int64_t query0 = 0, key0 = 0;            // rows of packed sequences before this one
+  int64_t query0 = 0, key0 = 0;               // rows of packed sequences before this one
   int64_t diagonal = 0, left = 0, right = 0;  // of the window; left, right may be kUnlimited
   T scale = 1, softcap = 0, slope = 0, sink = 0;
   bool has_slope = false, has_sink = false, has_dropout = false;

@@ -4,9 +4,9 @@
 // clang-format off
 #include "hwy/foreach_target.h"
 // clang-format on
+#include "libattn/core/column_mass.h"
 #include "hwy/highway.h"
 #include "libattn/core/attention_tile-inl.h"
-#include "libattn/core/column_mass.h"
 #include "libattn/core/parallel.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -47,8 +47,9 @@ HWY_NOINLINE void add_mass(const Head<T>& head, const QueryBlock& block, int64_t
 
 /// Keys [from, to) of a head.
 template <class T>
-HWY_NOINLINE void mass_of_keys(const Head<T>& head, const Rows<const T>& lse, const Rows<const T>& tail,
-                               int64_t from, int64_t to, const Rows<T>& mass) {
+HWY_NOINLINE void mass_of_keys(const Head<T>& head, const Rows<const T>& lse,
+                               const Rows<const T>& tail, int64_t from, int64_t to,
+                               const Rows<T>& mass) {
   constexpr int kN = kLanes<T>;
   constexpr int kQ = kQueries<T>;
   Scratch scratch(Scratch::size<T>(head.d * kQ) + Scratch::size<T>(kPanels * kMassTile * kN) +
@@ -80,7 +81,9 @@ template <class T>
 void all_masses(const AttentionInput<T>& in, const AttentionOutput<T>& out,
                 const Parallel& parallel) {
   std::vector<int64_t> counts(static_cast<size_t>(in.batch));
-  const auto pieces = [&](int64_t batch) { return (keys_of(in, batch) + kMassKeys - 1) / kMassKeys; };
+  const auto pieces = [&](int64_t batch) {
+    return (keys_of(in, batch) + kMassKeys - 1) / kMassKeys;
+  };
   for (int64_t b = 0; b < in.batch; ++b) counts[static_cast<size_t>(b)] = in.heads * pieces(b);
   const TaskTable table(counts);
   run_tasks(parallel, table.tasks(), [&](int64_t task) {

@@ -27,7 +27,7 @@ using torch::autograd::tensor_list;
 constexpr const char* kOp = "attention";
 
 /// What is not a tensor of a problem, as the autograd graph keeps it.
-struct Settings : c10::intrusive_ptr_target {
+struct Settings : torch::CustomClassHolder {
   AttentionOptions options;
   double scale = 1;
 };

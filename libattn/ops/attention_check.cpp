@@ -138,8 +138,9 @@ AttentionProblem check_attention(const at::Tensor& q, const at::Tensor& k, const
   p.scale = options.scale.value_or(1.0 / std::sqrt(static_cast<double>(q.size(-1))));
   check_numbers(options, p.scale);
   p.options = options;
-  p.options.bias = p.options.key_padding_mask = p.options.slopes = p.options.sink = {};
-  p.options.q_offsets = p.options.k_offsets = {};
+  for (at::Tensor* tensor : {&p.options.bias, &p.options.key_padding_mask, &p.options.slopes,
+                             &p.options.sink, &p.options.q_offsets, &p.options.k_offsets})
+    *tensor = at::Tensor();
   return p;
 }
 

@@ -42,7 +42,6 @@ struct AttentionResult {
   at::Tensor column_mass = {};  ///< (B,H,Nk), where asked for: weight that each key received
   /// (B,H,Nq): LSE = lse + lse_tail to twice the digits, for `merge_attention`. No gradient.
   at::Tensor lse_tail = {};
-};  ///< (B,H,Nk), where asked for: weight that each key received
 };
 
 /// s = cap(scale q k^T) + bias - slope distance, p = softmax(s) over visible keys and the sink;

@@ -304,7 +304,7 @@ TEST(Attention, RefusesWhatDoesNotFit) {
                  "q has type Half; expected Float or Double");
   expect_refusal([&] { attention(x, x.to(at::kDouble), x); }, "k has type Double and q has Float");
   expect_refusal([&] { attention(x, x, x.select(0, 0)); },
-                 "v has shape (3, 4, 5); expected (B, H, Nk, Dv)");
+                 "v has shape (3, 4, 5); expected (B, G, Nk, Dv)");
   expect_refusal([&] { attention(x.to(at::kMeta), x, x); },
                  "q is on device meta; this build computes on the CPU only");
   expect_refusal([&] { attention(x.to_sparse(), x, x); }, "q is a sparse tensor");

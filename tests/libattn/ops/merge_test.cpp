@@ -31,7 +31,7 @@ std::vector<AttentionResult> in_parts(const at::Tensor& q, const at::Tensor& k, 
   for (size_t s = 0; s + 1 < cuts.size(); ++s) {
     AttentionOptions o = options;
     const int64_t from = cuts[s], n = cuts[s + 1] - from;
-    if (s > 0) o.sink = {};
+    if (s > 0) o.sink = at::Tensor();
     if (o.bias.defined()) o.bias = o.bias.narrow(-1, from, n);
     if (o.key_padding_mask.defined()) o.key_padding_mask = o.key_padding_mask.narrow(1, from, n);
     parts.push_back(attention(q, k.narrow(2, from, n), v.narrow(2, from, n), o));
