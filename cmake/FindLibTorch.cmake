@@ -49,7 +49,7 @@ endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LibTorch_torch_cpu_LIBRARY LibTorch_c10_LIBRARY LibTorch_INCLUDE_DIR
-  VERSION_VAR LibTorch_VERSION
+  VERSION_VAR LibTorch_VERSION HANDLE_VERSION_RANGE
   REASON_FAILURE_MESSAGE "Run ./dev build, or point LIBTORCH_ROOT at a folder with LibTorch's include/ and lib/.")
 if(NOT LibTorch_FOUND OR TARGET LibTorch::cpu)
   return()

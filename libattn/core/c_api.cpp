@@ -1,4 +1,5 @@
 // The C face: checks, and the kernels behind it. No exception leaves.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <new>
@@ -8,6 +9,7 @@
 #include "attn/attn.h"
 #include "attn/core.h"
 #include "attn/error.h"
+#include "attn/version.h"
 
 namespace {
 

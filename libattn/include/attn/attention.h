@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attn/core.h"
+#include "attn/export.h"
 
 namespace attn {
 
@@ -61,8 +62,8 @@ struct AttentionResult {
 /// everywhere in LibTorch. Runs on at::get_num_threads() threads; the result does not depend on
 /// their number. Throws attn::Error for shapes, types, devices or options that do not fit, when
 /// row_max is differentiated, and when anything is differentiated twice.
-AttentionResult attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                          const AttentionOptions& options = {});
+ATTN_PUBLIC AttentionResult attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                      const AttentionOptions& options = {});
 
 /// Results of the same queries over disjoint keys (splits of a cache, shards of a sequence) to
 /// those over all of them: w_s = e^{lse_s - lse}, lse = log sum_s e^{lse_s}, out = sum_s w_s out_s,
@@ -70,6 +71,6 @@ AttentionResult attention(const at::Tensor& q, const at::Tensor& k, const at::Te
 /// source: attn/core.h). Differentiable as `attention` is. A sink counts as a key: give it to one
 /// part only. Throws attn::Error for no parts, shapes, types or devices that differ, for
 /// column_mass, which cannot be merged from sums over queries.
-AttentionResult merge_attention(const std::vector<AttentionResult>& parts);
+ATTN_PUBLIC AttentionResult merge_attention(const std::vector<AttentionResult>& parts);
 
 }  // namespace attn

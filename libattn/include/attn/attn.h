@@ -13,11 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(_WIN32)
-#define ATTN_API __declspec(dllexport)
-#else
-#define ATTN_API __attribute__((visibility("default")))
-#endif
+#include "attn/export.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,18 +22,18 @@ extern "C" {
 /* What a function returns. */
 typedef enum attn_status {
   ATTN_OK = 0,
-  ATTN_INVALID = 1,      /* an argument does not fit: attn_error_message names it */
+  ATTN_INVALID = 1, /* an argument does not fit: attn_error_message names it */
   ATTN_OUT_OF_MEMORY = 2,
   ATTN_FAILED = 3
 } attn_status;
 
-/* Of this thread's last call that returned other than ATTN_OK: one sentence. Never NULL; valid until
- * the thread's next call. */
-ATTN_API const char* attn_error_message(void);
+/* Of this thread's last call that returned other than ATTN_OK: one sentence. Never NULL; valid
+ * until the thread's next call. */
+ATTN_PUBLIC const char* attn_error_message(void);
 
 /* "0.1.0", and the SIMD instruction set in use ("AVX2"). */
-ATTN_API const char* attn_version(void);
-ATTN_API const char* attn_simd(void);
+ATTN_PUBLIC const char* attn_version(void);
+ATTN_PUBLIC const char* attn_simd(void);
 
 typedef enum attn_type { ATTN_FLOAT32 = 0, ATTN_FLOAT64 = 1 } attn_type;
 typedef enum attn_causal {
@@ -47,53 +43,53 @@ typedef enum attn_causal {
 } attn_causal;
 typedef enum attn_align { ATTN_ALIGN_BOTTOM_RIGHT = 0, ATTN_ALIGN_TOP_LEFT = 1 } attn_align;
 
-/* A strided array, strides in elements. Matrices: (batch, head, row, column), columns contiguous but
- * in bias. A number a row: column does not count. A number a head: row and column do not. NULL data:
- * absent. */
+/* A strided array, strides in elements. Matrices: (batch, head, row, column), columns contiguous
+ * but in bias. A number a row: column does not count. A number a head: row and column do not. NULL
+ * data: absent. */
 typedef struct attn_array {
   void* data;
   int64_t batch, head, row, column;
 } attn_array;
 
 /* A contiguous (batch, heads, rows, columns) array; columns 1 for a number a row. */
-ATTN_API attn_array attn_contiguous(void* data, int64_t heads, int64_t rows, int64_t columns);
+ATTN_PUBLIC attn_array attn_contiguous(void* data, int64_t heads, int64_t rows, int64_t columns);
 
 /* One call. Begin with attn_attention_init(), which sets every default. */
 typedef struct attn_attention {
-  uint32_t version; /* set by attn_attention_init */
-  int32_t type;     /* attn_type of all arrays */
+  uint32_t version;               /* set by attn_attention_init */
+  int32_t type;                   /* attn_type of all arrays */
   int64_t batch, heads, kv_heads; /* kv_heads divides heads; 0: as many */
   int64_t nq, nk, d, dv;
   /* Packed sequences: batch + 1 row numbers each, rising from 0 to nq (nk); both or neither. */
   const int64_t *q_offsets, *k_offsets;
-  attn_array q, k, v;       /* read */
-  attn_array bias;          /* (batch,heads,nq,nk) added to the logits; strides may be 0 */
-  const uint8_t* key_mask;  /* (batch,nk) by strides, non-zero = visible */
+  attn_array q, k, v;      /* read */
+  attn_array bias;         /* (batch,heads,nq,nk) added to the logits; strides may be 0 */
+  const uint8_t* key_mask; /* (batch,nk) by strides, non-zero = visible */
   int64_t key_mask_batch, key_mask_column;
-  attn_array slopes, sink;  /* a number a head; strides may be 0 */
-  double scale;             /* NaN: 1 / sqrt(d) */
-  int32_t causal, align;    /* attn_causal, attn_align */
+  attn_array slopes, sink;           /* a number a head; strides may be 0 */
+  double scale;                      /* NaN: 1 / sqrt(d) */
+  int32_t causal, align;             /* attn_causal, attn_align */
   int64_t window_left, window_right; /* negative: no limit */
-  double softcap, dropout;  /* 0: none */
+  double softcap, dropout;           /* 0: none */
   uint64_t dropout_seed;
   uint32_t dropout_offset;
-  int32_t threads;          /* 0: one for each core */
-  /* Written by forward, each on request; read by backward: lse and lse_tail, out where dout is given,
-   * entropy where dentropy is. */
+  int32_t threads; /* 0: one for each core */
+  /* Written by forward, each on request; read by backward: lse and lse_tail, out where dout is
+   * given, entropy where dentropy is. */
   attn_array out, lse, lse_tail, entropy, row_max, column_mass;
 } attn_attention;
 
-ATTN_API attn_attention attn_attention_init(void);
-ATTN_API attn_status attn_attention_forward(const attn_attention* call);
+ATTN_PUBLIC attn_attention attn_attention_init(void);
+ATTN_PUBLIC attn_status attn_attention_forward(const attn_attention* call);
 
-/* Gradients: coming in (NULL data: zero), and wanted (NULL data: not). dbias is added to and must be
- * zeroed by the caller; a stride of 0 sums over that dimension, in dslopes and dsink as well. */
+/* Gradients: coming in (NULL data: zero), and wanted (NULL data: not). dbias is added to and must
+ * be zeroed by the caller; a stride of 0 sums over that dimension, in dslopes and dsink as well. */
 typedef struct attn_attention_gradient {
   attn_array dout, dlse, dentropy, dcolumn_mass;
   attn_array dq, dk, dv, dbias, dslopes, dsink;
 } attn_attention_gradient;
-ATTN_API attn_status attn_attention_backward(const attn_attention* call,
-                                             const attn_attention_gradient* gradient);
+ATTN_PUBLIC attn_status attn_attention_backward(const attn_attention* call,
+                                                const attn_attention_gradient* gradient);
 
 #ifdef __cplusplus
 }

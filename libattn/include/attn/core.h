@@ -29,6 +29,8 @@
 #include <string>
 #include <vector>
 
+#include "attn/export.h"
+
 namespace attn::core {
 
 /// Which keys query i may see: all; j <= i (top_left); j <= i + nk - nq (bottom_right, the last
@@ -118,14 +120,14 @@ struct AttentionGradient {
 };
 
 template <class T>
-void attention_forward(const AttentionInput<T>& in, const AttentionOutput<T>& out,
-                       const Parallel& parallel);
+ATTN_PUBLIC void attention_forward(const AttentionInput<T>& in, const AttentionOutput<T>& out,
+                                   const Parallel& parallel);
 
 /// `saved`: out, lse, lse_tail and entropy as attention_forward wrote them for the same input (out
 /// and entropy only where dout, dentropy are given).
 template <class T>
-void attention_backward(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
-                        const AttentionGradient<T>& gradient, const Parallel& parallel);
+ATTN_PUBLIC void attention_backward(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
+                                    const AttentionGradient<T>& gradient, const Parallel& parallel);
 
 /// Results of the same queries over disjoint keys (splits of a cache, shards of a sequence), to the
 /// results over all of them: with w_s = e^{LSE_s - LSE},
@@ -140,8 +142,9 @@ struct MergeSizes {
   int64_t batch = 0, heads = 0, nq = 0, dv = 0;
 };
 template <class T>
-void attention_merge(const MergeSizes& sizes, const std::vector<AttentionOutput<T>>& parts,
-                     const AttentionOutput<T>& merged, const Parallel& parallel);
+ATTN_PUBLIC void attention_merge(const MergeSizes& sizes,
+                                 const std::vector<AttentionOutput<T>>& parts,
+                                 const AttentionOutput<T>& merged, const Parallel& parallel);
 
 /// Gradients of `parts` from those of the merged results: each null = zero, or not wanted.
 ///
@@ -153,9 +156,11 @@ struct MergeGradient {
   std::vector<AttentionOutput<T>> parts;  // out, lse, entropy
 };
 template <class T>
-void attention_merge_backward(const MergeSizes& sizes, const std::vector<AttentionOutput<T>>& parts,
-                              const AttentionOutput<T>& merged, const MergeGradient<T>& gradient,
-                              const Parallel& parallel);
+ATTN_PUBLIC void attention_merge_backward(const MergeSizes& sizes,
+                                          const std::vector<AttentionOutput<T>>& parts,
+                                          const AttentionOutput<T>& merged,
+                                          const MergeGradient<T>& gradient,
+                                          const Parallel& parallel);
 
 /// Packed bags: bag b is rows offsets[b] ... offsets[b+1] - 1 of `scores` (T,K) and `values` (T,D),
 /// rows strided, columns contiguous. Per bag and head: O = sum_i p_i v_i with p = softmax of the
@@ -191,19 +196,20 @@ struct PoolGradient {
 };
 
 template <class T>
-void pool_forward(const PoolInput<T>& in, const PoolOutput<T>& out, const Parallel& parallel);
+ATTN_PUBLIC void pool_forward(const PoolInput<T>& in, const PoolOutput<T>& out,
+                              const Parallel& parallel);
 
 template <class T>
-void pool_backward(const PoolInput<T>& in, const PoolOutput<T>& saved,
-                   const PoolGradient<T>& gradient, const Parallel& parallel);
+ATTN_PUBLIC void pool_backward(const PoolInput<T>& in, const PoolOutput<T>& saved,
+                               const PoolGradient<T>& gradient, const Parallel& parallel);
 
 /// The SIMD instruction set the kernels run on here, as Highway names it ("AVX3", "AVX2", "SSE4",
 /// "SCALAR").
-std::string simd_target();
+ATTN_PUBLIC std::string simd_target();
 /// Every instruction set compiled in that this machine can run, best first.
-std::vector<std::string> simd_targets();
+ATTN_PUBLIC std::vector<std::string> simd_targets();
 /// For tests: run on this one of simd_targets() from now on; empty = the best again. Not while
 /// kernels run.
-void force_simd_target(const std::string& name);
+ATTN_PUBLIC void force_simd_target(const std::string& name);
 
 }  // namespace attn::core

@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "attn/export.h"
+
 namespace attn {
 
 struct PoolResult {
@@ -19,11 +21,11 @@ struct PoolResult {
 /// offsets[0] = 0, rising, offsets[B] = T. Bags hold 0 to 10^6 instances and more; an empty bag
 /// gives out 0, entropy 0, lse -inf. Throws attn::Error for shapes, types, devices or offsets that
 /// do not fit, and when differentiated twice.
-PoolResult attention_pool(const at::Tensor& scores, const at::Tensor& values,
-                          const at::Tensor& offsets);
+ATTN_PUBLIC PoolResult attention_pool(const at::Tensor& scores, const at::Tensor& values,
+                                      const at::Tensor& offsets);
 
 /// The weights p (T,K) of that pooling: the softmax of each bag's scores (T,K), 0 where all scores
 /// of a bag and head are -inf. No gradient. Throws attn::Error as attention_pool does.
-at::Tensor pool_weights(const at::Tensor& scores, const at::Tensor& offsets);
+ATTN_PUBLIC at::Tensor pool_weights(const at::Tensor& scores, const at::Tensor& offsets);
 
 }  // namespace attn
