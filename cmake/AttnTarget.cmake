@@ -79,10 +79,11 @@ function(attn_shared name)
   add_library(attn::${arg_EXPORT} ALIAS ${name})
   set_target_properties(${name} PROPERTIES OUTPUT_NAME ${arg_OUTPUT} EXPORT_NAME ${arg_EXPORT} LINKER_LANGUAGE CXX
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINK_DEPENDS "${map}"
-    LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib" BUILD_RPATH "$ORIGIN" INSTALL_RPATH "$ORIGIN")
+    LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib" INSTALL_RPATH "$ORIGIN" BUILD_WITH_INSTALL_RPATH ON)
   target_include_directories(${name} INTERFACE
     "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/libattn/include>" "$<INSTALL_INTERFACE:include>")
-  target_link_options(${name} PRIVATE "LINKER:--no-undefined" "LINKER:--version-script=${map}")
+  target_link_options(${name} PRIVATE
+    LINKER:--no-undefined LINKER:--as-needed LINKER:--exclude-libs,ALL "LINKER:--version-script=${map}")
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE $<BUILD_INTERFACE:attn_flags> ${arg_LINK_PRIVATE})
 endfunction()
 
@@ -94,7 +95,7 @@ function(attn_program name)
   if(arg_INSTALL)
     # RPATH, not RUNPATH: it holds for the libraries that the bundled libraries need as well (see tools/package.sh).
     target_link_options(${name} PRIVATE LINKER:--disable-new-dtags)
-    set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib" INSTALL_RPATH_USE_LINK_PATH ON)
+    set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/bundled:$ORIGIN/../lib" INSTALL_RPATH_USE_LINK_PATH ON)
     set_property(GLOBAL APPEND PROPERTY ATTN_INSTALLED_PROGRAMS ${name})
   endif()
 endfunction()

@@ -22,16 +22,16 @@ elseif(ATTN_PROGRAMS)
   message(FATAL_ERROR "ATTN_TORCH is ${ATTN_TORCH} and ATTN_PROGRAMS is ${ATTN_PROGRAMS}; the programs need LibTorch: turn one of the two over.")
 endif()
 
-# libattn/io and libattn/train.
+# libattn/io, libattn/report and libattn/train.
 find_package(nlohmann_json ${_need})
 pkg_check_modules(xxhash ${_need} IMPORTED_TARGET libxxhash)
 pkg_check_modules(hdf5 ${_need} IMPORTED_TARGET hdf5)
 find_package(ArrowWheel ${_need})
+find_package(fmt ${_need})
 
 if(NOT ATTN_PROGRAMS)
   return()
 endif()
-find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 pkg_check_modules(openslide REQUIRED IMPORTED_TARGET openslide)

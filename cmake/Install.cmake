@@ -6,8 +6,11 @@ include(CMakePackageConfigHelpers)
 set(_package "${CMAKE_INSTALL_LIBDIR}/cmake/attn")
 set(_generated "${PROJECT_BINARY_DIR}/package")
 
-# hooks.h belongs to rooms that are not in the libraries; headers on LibTorch stay out where it does.
+# Headers of rooms that are in neither library, and those on LibTorch where it is left out.
 set(_not_installed PATTERN hooks.h EXCLUDE)
+if(NOT TARGET attn_report)
+  list(APPEND _not_installed PATTERN probe_page.h EXCLUDE)
+endif()
 if(NOT TARGET attn_shared)
   file(GLOB _headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/libattn/include/attn/*.h")
   foreach(_header ${_headers})
