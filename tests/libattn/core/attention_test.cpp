@@ -1,5 +1,4 @@
 // The attention kernels on every SIMD target, against fp64 written from the equations.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

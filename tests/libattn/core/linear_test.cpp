@@ -1,6 +1,5 @@
 // The linear-attention kernels on every SIMD target, against fp64 written token by token from the
 // equations.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
