@@ -26,6 +26,7 @@
 #include <cstdint>
 
 #include "attn/core.h"
+#include "attn/export.h"
 
 namespace attn::core {
 
@@ -81,11 +82,12 @@ struct LinearGradient {
 };
 
 template <class T>
-void linear_forward(const LinearInput<T>& in, const LinearOutput<T>& out, const Parallel& parallel);
+ATTN_PUBLIC void linear_forward(const LinearInput<T>& in, const LinearOutput<T>& out,
+                                const Parallel& parallel);
 
 /// `saved`: out and inverse as linear_forward wrote them for the same input (where normalised).
 template <class T>
-void linear_backward(const LinearInput<T>& in, const LinearOutput<T>& saved,
-                     const LinearGradient<T>& gradient, const Parallel& parallel);
+ATTN_PUBLIC void linear_backward(const LinearInput<T>& in, const LinearOutput<T>& saved,
+                                 const LinearGradient<T>& gradient, const Parallel& parallel);
 
 }  // namespace attn::core
