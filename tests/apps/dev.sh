@@ -12,9 +12,9 @@ complain() {
 
 # A clone of the files that ./dev itself reads, and tools that note how they were called; `fails NAME [WORD]` makes a tool
 # fail, where WORD is among its arguments.
-mkdir -p "$W/clone/cmake" "$W/clone/bench" "$W/clone/apps/attn-mil" "$W/bin" "$W/elsewhere"
+mkdir -p "$W/clone/cmake" "$W/clone/tools" "$W/clone/bench" "$W/clone/apps/attn-mil" "$W/bin" "$W/elsewhere"
 cp "$root/dev" "$W/clone"
-cp "$root/cmake/wheels.txt" "$W/clone/cmake"
+cp "$root/cmake/wheels.txt" "$root/cmake/peers.txt" "$W/clone/cmake"
 echo g++ >"$W/clone/cmake/debian-packages.txt"
 fake() {
   cat >"$1" <<'END'
@@ -31,6 +31,7 @@ case "$name" in
       mkdir -p "$folder" && touch "$folder/a.whl" "$folder/b.whl"
       cp "${@: -1}" "$W/required" ;;
     *zipfile*) mkdir -p "${@: -1}/torch" ;;
+    *version_info*) cat "$W/python" ;;
   esac ;;
 esac
 [ ! -e "$W/fails-$name" ] || ! grep -q -- "$(cat "$W/fails-$name")" <<<"$*"
@@ -39,11 +40,13 @@ END
 }
 for tool in dpkg-query uname python3 cmake ctest; do fake "$W/bin/$tool"; done
 fake "$W/clone/bench/run.sh"
+fake "$W/clone/tools/package.sh"
 fake "$W/clone/apps/attn-mil/demo.sh"
 fails() { printf '%s' "${2:-}" >"$W/fails-$1"; }
 works() { rm -f "$W"/fails-*; }
 export W
 echo x86_64 >"$W/machine"
+echo 3.11 >"$W/python"
 
 # dev CODE VERB...: must end with CODE; the tools' calls are in $W/calls, what it says in $W/said.
 dev() {
@@ -100,12 +103,13 @@ export LIBATTN_CACHE=$W/cache
 # A build that fails is not tested, timed or shown.
 for step in ^--preset ^--build; do
   fails cmake "$step"
-  for verb in test asan bench demo lint; do
+  for verb in test asan bench demo package lint; do
     [ "$verb $step" = "lint ^--build" ] && continue
     dev 1 "$verb"
     uncalled '^ctest'
     uncalled '^run.sh'
     uncalled '^demo.sh'
+    uncalled '^package.sh'
   done
   works
 done
@@ -137,6 +141,33 @@ dev 0 demo out
 called "^demo.sh $W/elsewhere/out$"
 dev 0 demo
 called '^demo.sh $'
+
+dev 0 package
+called '^package.sh $'
+
+# The Python packages: fetched when asked for and under CI, beside LibTorch's own wheel, once.
+dev 1 peers --path
+said 'run ./dev peers'
+uncalled '^python3'
+echo 3.13 >"$W/python"
+dev 1 peers
+said '3.11'
+echo 3.11 >"$W/python"
+fails python3 'zipfile.*b.whl'
+dev 1 peers
+works
+dev 1 peers --path
+with=(LIBTORCH_ROOT=/a CI=true)
+dev 0 test
+called 'download.*unpack'
+grep -q '^numpy==' "$W/required" || complain "asked for $(cat "$W/required")"
+called '-DLIBTORCH_ROOT=/a '
+dev 0 test
+uncalled download
+with=()
+dev 0 peers --path
+said "^$W/cache/peers-[0-9a-f]*/bin/python$"
+[ -d "$(sed 's|bin/python|torch|' "$W/said")" ] || complain "LibTorch is not beside them"
 
 # Other machines and bare environments are told what to do.
 echo aarch64 >"$W/machine"
