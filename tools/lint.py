@@ -70,6 +70,14 @@ def tracked(*patterns):
     return [name for name in names if (ROOT / name).is_file()]
 
 
+def guarded(lines):
+    """Whether a header may be included twice; C's way is for headers that C reads."""
+    if "#pragma once" in lines:
+        return True
+    guard = next((line.split()[1] for line in lines if line.startswith("#ifndef ")), None)
+    return guard is not None and f"#define {guard}" in lines and lines[0].startswith("/*")
+
+
 def house_rules():
     found = []
     for name in tracked():
@@ -80,7 +88,7 @@ def house_rules():
         except UnicodeDecodeError:
             continue
         # "-inl.h" files are included once per instruction set, by Highway's toggled guards
-        if name.endswith(".h") and not name.endswith("-inl.h") and "#pragma once" not in lines:
+        if name.endswith(".h") and not name.endswith("-inl.h") and not guarded(lines):
             found.append(f"{name}:1: a header begins with #pragma once")
         for where, what, why in RULES:
             if re.search(where, name):

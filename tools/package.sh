@@ -1,27 +1,41 @@
 #!/usr/bin/env bash
-# package.sh [BUILD]: build/packages/libattn-VERSION-linux-MACHINE.tar.gz from a finished build: the libraries for those who
-# link them, and the programs with every shared library that they load, for machines without a compiler. Its path goes to
-# stdout.
+# package.sh [--build BUILD] [--stage FOLDER]: BUILD/packages/libattn-VERSION-linux-MACHINE.tar.gz from a finished build (build/
+# unless given): the libraries for those who link them, and the programs with every shared library that they load, for
+# machines without a compiler. Its path goes to stdout. --stage: only what would be packed, into FOLDER.
 set -eu -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-build=${1:-build}
+build=$PWD/build stage=
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --build) build=$2 ;;
+    --stage) stage=$2 ;;
+    *) printf 'error: no such option: %s\n' "$1" >&2; exit 2 ;;
+  esac
+  shift 2
+done
 say() { printf '%s\n' "$*" >&2; }
 version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' "$build/CMakeCache.txt")
 name=libattn-$version-linux-$(uname -m)
-packages=$PWD/$build/packages
-stage=$packages/$name
-rm -rf "$stage" "$packages/bundled.txt"
-mkdir -p "$packages"
-trap 'rm -rf "$stage"' EXIT
-cmake --install "$build" --strip --prefix "$stage" >"$packages/log" || { tail "$packages/log" >&2; exit 1; }
-cmake -DSTAGE="$stage" -DLIST="$packages/bundled.txt" -P cmake/Bundle.cmake
+packages=$build/packages
+work=$(mktemp -d "${TMPDIR:-/tmp}/attn-package-XXXXXX")
+pack=
+if [ -n "$stage" ]; then
+  trap 'rm -rf "$work"' EXIT
+else
+  pack=yes stage=$packages/$name
+  trap 'rm -rf "$work" "$stage"' EXIT
+fi
+rm -rf "$stage"
+mkdir -p "$stage" "$packages"
+cmake --install "$build" --strip --prefix "$stage" >"$work/log" 2>&1 || { tail "$work/log" >&2; exit 1; }
+cmake -DSTAGE="$stage" -DLIST="$work/bundled" -P cmake/Bundle.cmake >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 
 # Each bundled library with the licence that came with it: of the Debian package, or of the wheel.
 licences=$stage/share/doc/libattn/licences
 mkdir -p "$licences"
 while read -r placed source; do
   source=$(realpath "$source")
-  package=$(dpkg-query -S "$source" 2>/dev/null | head -n 1 | cut -d: -f1 || true)
+  package=$(dpkg-query -S "$source" "${source#/usr}" 2>/dev/null | head -n 1 | cut -d: -f1 || true) # Debian: /lib is /usr/lib
   if [ -n "$package" ]; then
     cp -L "/usr/share/doc/$package/copyright" "$licences/$package"
     origin="Debian $(dpkg-query -W -f '${Package} ${Version}, source ${source:Package} ${source:Version}' "$package")"
@@ -29,7 +43,7 @@ while read -r placed source; do
     origin="LibTorch or Arrow as built with"
   fi
   printf '%-40s %s\n' "$placed" "$origin"
-done <"$packages/bundled.txt" >"$licences/BUNDLED"
+done <"$work/bundled" >"$licences/BUNDLED"
 for root in LIBTORCH_ROOT ARROW_ROOT; do
   site=$(dirname "$(sed -n "s/^$root:[A-Z]*=//p" "$build/CMakeCache.txt")")
   for info in "$site"/*.dist-info; do
@@ -38,6 +52,8 @@ for root in LIBTORCH_ROOT ARROW_ROOT; do
     done
   done
 done
+
+[ -n "$pack" ] || exit 0
 
 # The same content makes the same archive.
 when=$(git log -1 --format=%ct 2>/dev/null || echo 0)

@@ -118,6 +118,14 @@ grep -q '^b/b.cpp:1:1: error: bad' "$W/said" || complain "the finding is not tol
 grep -q 'warnings generated' "$W/said" && complain "clang-tidy's counts are told"
 git checkout -q .
 
+# Headers: #pragma once, or a guard by name where C reads them.
+printf '/* For C. */\n#ifndef C_H_\n#define C_H_\n#endif\n' >a/c.h
+tools/lint.py --rules-only >"$W/said" 2>&1 || complain "a guarded header of C is refused"
+printf '/* For C. */\n#ifndef C_H_\n#endif\n' >a/c.h
+tools/lint.py --rules-only >"$W/said" 2>&1 && complain "a header without a guard passes"
+grep -q '^a/c.h:1: a header begins with' "$W/said" || complain "the header without a guard is not told"
+rm a/c.h
+
 # What passed is checked again by another version only.
 lint 0 'a.cpp b.cpp'
 keep_cache=true
