@@ -25,7 +25,7 @@ cat >"$W/source/CMakeLists.txt" <<END
 cmake_minimum_required(VERSION 3.25)
 project(find LANGUAGES CXX)
 list(APPEND CMAKE_MODULE_PATH "$root/cmake")
-find_package(LibTorch 2.11 REQUIRED)
+find_package(LibTorch \${WANTED} REQUIRED)
 find_package(ArrowWheel REQUIRED)
 get_target_property(torch LibTorch::torch_cpu IMPORTED_LOCATION)
 get_target_property(include LibTorch::cpu INTERFACE_INCLUDE_DIRECTORIES)
@@ -46,7 +46,7 @@ missing() {
   env CMAKE_GENERATOR=Ninja "$@" >"$W/said" 2>&1 && complain "configured without: $*"
   grep -q 'Could NOT find' "$W/said" || complain "not told what is missing: $*"
 }
-configure=(cmake -S "$W/source" -B "$W/build")
+configure=(cmake -S "$W/source" -B "$W/build" -DWANTED=2.11)
 found "$W/a" 2.11 "${configure[@]}" -DLIBTORCH_ROOT="$W/a" -DARROW_ROOT="$W/arrow"
 headers=$(grep headers "$W/said")
 found "$W/b" 2.12 "${configure[@]}" -DLIBTORCH_ROOT="$W/b"
@@ -60,4 +60,7 @@ found "$W/a" 2.11 CMAKE_PREFIX_PATH="/opt:$W/a" "${configure[@]}" -DCMAKE_PREFIX
 found "$W/b" 2.12 "${configure[@]}" -DCMAKE_PREFIX_PATH="$W/b/share/cmake" # torch.utils.cmake_prefix_path
 found "$W/a" 2.11 CMAKE_PREFIX_PATH="/opt:$W/a/share/cmake/" "${configure[@]}" -DCMAKE_PREFIX_PATH=
 missing "${configure[@]}" -DLIBTORCH_ROOT="$W/a" -DARROW_ROOT=/nonexistent
+# A range, as the installed package asks: LibTorch keeps no ABI from one minor version to the next.
+found "$W/a" 2.11 "${configure[@]}" -DWANTED=2.11...\<2.12 -DLIBTORCH_ROOT="$W/a" -DARROW_ROOT="$W/arrow"
+missing "${configure[@]}" -DWANTED=2.11...\<2.12 -DLIBTORCH_ROOT="$W/b"
 if [ $failures = 0 ]; then echo "all passed"; else echo "$failures failed" >&2; exit 1; fi

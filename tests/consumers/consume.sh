@@ -36,7 +36,11 @@ case "$kind" in
   torch)
     ! cmake -S source -B without "-DCMAKE_PREFIX_PATH=$prefix" -DLIBTORCH_ROOT=/nonexistent >said 2>&1 || die "configured without LibTorch"
     tr -s ' \n' '  ' <said | grep -q 'point LIBTORCH_ROOT at' || die "not told what is missing"
-    build "-DLIBTORCH_ROOT=$libtorch" ;;
+    build "-DLIBTORCH_ROOT=$libtorch"
+    "${CXX:-c++}" -std=c++20 source/main.cpp -I "$prefix/include" -isystem "$libtorch/include" \
+      -isystem "$libtorch/include/torch/csrc/api/include" -L "$prefix/lib" -lattn -lattn_core -L "$libtorch/lib" \
+      -ltorch_cpu -lc10 "-Wl,-rpath,$prefix/lib" "-Wl,-rpath,$libtorch/lib" -o by-hand >said 2>&1 || die "compiling by hand"
+    ./by-hand ;;
   subproject)
     cmake -S source -B build "-DTREE=$tree" "-DLIBTORCH_ROOT=$libtorch" >said 2>&1 || die "configuring as a part of another project"
     cmake --build build --target help >said
