@@ -21,8 +21,10 @@ function(bundle folder)
   endforeach()
   foreach(file ${found})
     get_filename_component(name "${file}" NAME)
-    file(COPY_FILE "${file}" "${STAGE}/${folder}/${name}")
-    file(APPEND "${LIST}" "${folder}/${name} ${file}\n")
+    if(NOT EXISTS "${STAGE}/lib/${name}") # which serves the programs too
+      file(COPY_FILE "${file}" "${STAGE}/${folder}/${name}")
+      file(APPEND "${LIST}" "${folder}/${name} ${file}\n")
+    endif()
   endforeach()
 endfunction()
 
@@ -35,14 +37,6 @@ list(APPEND _of_the_system ${_torch_of_consumer})
 bundle(lib LIBRARIES ${_libraries})
 set(_of_the_system "${_keep}")
 bundle(lib/bundled EXECUTABLES ${_programs})
-
-# What is in lib/ already serves the programs too.
-file(GLOB _shared RELATIVE "${STAGE}/lib" "${STAGE}/lib/*.so*")
-foreach(_name ${_shared})
-  if(EXISTS "${STAGE}/lib/bundled/${_name}")
-    file(REMOVE "${STAGE}/lib/bundled/${_name}")
-  endif()
-endforeach()
 
 # The programs name no folder of this machine any more.
 foreach(_program ${_programs})

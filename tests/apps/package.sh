@@ -40,6 +40,7 @@ while read -r placed _; do
   [ -e "$stage/$placed" ] || complain "BUNDLED lists $placed, which is not there"
 done <"$stage/share/doc/libattn/licences/BUNDLED"
 
+export LD_ORIGIN_PATH=/opt/libattn/bin # what $ORIGIN is, where no /proc tells the loader
 if ! chroot "$W/root" /opt/libattn/bin/consumer >"$W/said" 2>&1 && grep -q 'Operation not permitted' "$W/said"; then
   echo "not run in a bare root: chroot is not permitted"
 else
