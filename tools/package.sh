@@ -60,5 +60,5 @@ when=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$when" -C "$packages" -c "$name" | gzip -n >"$packages/$name.tar.gz.part"
 mv "$packages/$name.tar.gz.part" "$packages/$name.tar.gz"
 say "$(du -sm "$stage" | cut -f1) MB in $(find "$stage" -type f | wc -l) files, $(du -m "$packages/$name.tar.gz" | cut -f1) MB packed"
-du -sm "$stage"/* "$stage"/lib/bundled | sort -rn | sed "s|$stage/||; s/^/  MB /" >&2
+du -sm "$stage"/* | sort -rn | sed "s|$stage/||; s/^/  MB /" >&2
 echo "$packages/$name.tar.gz"
