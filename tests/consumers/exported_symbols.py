@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""exported_symbols.py TREE LIBRARY...: the libraries show exactly what the public headers mark ATTN_PUBLIC.
+"""exported_symbols.py HEADERS LIBATTN_CORE [LIBATTN HEADER...]: the installed libraries show exactly what the headers in the
+folder HEADERS mark ATTN_PUBLIC: LIBATTN what those HEADER... do, LIBATTN_CORE what the others do.
 
-An exported symbol is allowed where it is a C function of attn/attn.h, a function marked ATTN_PUBLIC in another header of
-libattn/include/attn, a member of a class marked so, or such a class's type information. Every function marked must be
-exported by one of the libraries. The check is tried first on a library that leaks, which it must refuse.
+An exported symbol is allowed where it is a function marked, a member of a class marked so, or such a class's type
+information; type information may be in both. Every function marked must be exported. The check is tried first on a
+library that leaks, which it must refuse.
 """
 import os
 import pathlib
@@ -64,10 +65,6 @@ def allowed(symbol, functions, classes):
     return name in functions or any(name.startswith(c + "::") for c in classes)
 
 
-def leaks(library, functions, classes):
-    return [s for s in exported(library) if not allowed(s, functions, classes)]
-
-
 def expect_refusal(functions, classes):
     """A library with an internal function, a template of std:: and a C function of ours without a header."""
     source = """
@@ -80,34 +77,36 @@ template class std::vector<long double>;
         library = os.path.join(folder, "leaking.so")
         subprocess.run([os.environ.get("CXX", "c++"), "-shared", "-fPIC", "-x", "c++", "-", "-o", library],
                        input=source, text=True, check=True)
-        found = "\n".join(leaks(library, functions, classes))
+        found = "\n".join(s for s in exported(library) if not allowed(s, functions, classes))
     for leak in ("attn::core::internal()", "attn::core::attention_forward_helper()", "attn_undeclared", "std::vector<long double"):
         if leak not in found:
             sys.exit(f"FAILED: a library that leaks {leak} passes")
 
 
+def check(library, headers, classes):
+    """What is wrong with a library that is to show the functions of these headers, and classes of any."""
+    functions = set().union(*(declarations(header)[0] for header in headers))
+    shown = exported(library)
+    if not shown or not functions:
+        sys.exit(f"FAILED: {library} shows {len(shown)} symbols, its headers mark {len(functions)} functions")
+    print(f"{os.path.basename(library)}: {len(shown)} symbols of {len(functions)} functions")
+    wrong = [f"shows {s}" for s in shown if not allowed(s, functions, classes)]
+    return wrong + [f"has no {f}" for f in sorted(functions - {name_of(s) for s in shown})]
+
+
 def main():
-    tree, *libraries = sys.argv[1:]
-    functions, classes = set(), set()
-    for header in sorted(pathlib.Path(tree, "libattn/include/attn").glob("*.h")):
-        more_functions, more_classes = declarations(header)
-        functions |= more_functions
-        classes |= more_classes
-    expect_refusal(functions, classes)
-    failures = []
-    shown = set()
-    for library in libraries:
-        shown |= {name_of(s) for s in exported(library)}
-        failures += [f"{os.path.basename(library)} shows {s}" for s in leaks(library, functions, classes)]
-    if len(libraries) == 2:  # without LibTorch a part of the headers has no library
-        failures += [f"no library has {f}" for f in sorted(functions - shown)]
-        one, other = ({s for s in exported(library) if " for " not in s} for library in libraries)
-        failures += [f"both libraries have {s}" for s in sorted(one & other)]
+    folder, core, *torch = sys.argv[1:]
+    headers = sorted(pathlib.Path(folder).glob("*.h"))
+    of_torch = [h for h in headers if h.name in torch[1:]]
+    of_core = [h for h in headers if h not in of_torch]
+    classes = set().union(*(declarations(header)[1] for header in headers))
+    expect_refusal(set().union(*(declarations(header)[0] for header in headers)), classes)
+    failures = [f"{core} {what}" for what in check(core, of_core, classes)]
+    if torch:
+        failures += [f"{torch[0]} {what}" for what in check(torch[0], of_torch, classes)]
     for failure in failures:
         print("FAILED:", failure, file=sys.stderr)
-    if not shown or failures:
-        sys.exit(1)
-    print(f"{len(shown)} names of {len(functions)} functions and {len(classes)} classes")
+    sys.exit(bool(failures))
 
 
 main()
