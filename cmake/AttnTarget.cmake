@@ -82,6 +82,7 @@ function(attn_shared name)
     LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib" INSTALL_RPATH "$ORIGIN" BUILD_WITH_INSTALL_RPATH ON)
   target_include_directories(${name} INTERFACE
     "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/libattn/include>" "$<INSTALL_INTERFACE:include>")
+  target_compile_features(${name} INTERFACE cxx_std_20)
   target_link_options(${name} PRIVATE
     LINKER:--no-undefined LINKER:--as-needed LINKER:--exclude-libs,ALL "LINKER:--version-script=${map}")
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE $<BUILD_INTERFACE:attn_flags> ${arg_LINK_PRIVATE})
