@@ -1,5 +1,5 @@
-// The core from C++, without LibTorch: attention of equal logits, its gradient, threads, and an
-// error that crosses the library's border.
+// The core from C++, without LibTorch: attention of equal logits by pointers and by spans, its
+// gradient, threads, and errors that cross the library's border.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -10,6 +10,7 @@
 #include "attn/attn.h"
 #include "attn/core.h"
 #include "attn/error.h"
+#include "attn/span.h"
 
 namespace {
 
@@ -53,6 +54,23 @@ void equal_logits(int threads) {
   for (const float g : dv) expect(std::abs(g - 1) < 1e-6f, "dV of equal logits is 1");
 }
 
+void spans() {
+  std::vector<double> q(2 * 5 * 4), k(2 * 13 * 4, 1.0), out(q.size()), entropy(2 * 5);
+  const attn::spans::Sizes sizes{.heads = 2, .nq = 5, .nk = 13, .d = 4, .dv = 4};
+  attn::spans::forward<double>(sizes, {.q = q, .k = k, .v = k}, {.out = out, .entropy = entropy});
+  for (const double h : entropy)
+    expect(std::abs(h - std::log(13.0)) < 1e-12, "entropy of equal logits is log N, by spans");
+  q.pop_back();
+  std::string message;
+  try {
+    attn::spans::forward<double>(sizes, {.q = q, .k = k, .v = k}, {.out = out});
+  } catch (const attn::Error& error) {
+    message = error.what();
+  }
+  expect(message.find("39") != std::string::npos,
+         "a span that is too short is refused by its size");
+}
+
 void error_of_the_library() {
   bool caught = false;
   try {
@@ -68,6 +86,7 @@ void error_of_the_library() {
 int main() {
   equal_logits(1);
   equal_logits(3);
+  spans();
   error_of_the_library();
   const std::vector<std::string> targets = attn::core::simd_targets();
   expect(std::find(targets.begin(), targets.end(), attn::core::simd_target()) != targets.end(),
