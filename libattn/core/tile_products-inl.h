@@ -27,10 +27,11 @@ namespace attn::core::HWY_NAMESPACE {
 
 // Accumulators must stay in registers: 6 x 4 of the 32 of AVX-512, 6 x 2 of 16 elsewhere.
 #if HWY_TARGET <= HWY_AVX3
-inline constexpr int kRows = 6, kCols = 4;
+inline constexpr int kRows = 6, kCols = 4, kLaneRows = 6, kLaneCols = 4;
 #else
-inline constexpr int kRows = 6, kCols = 2;
+inline constexpr int kRows = 6, kCols = 2, kLaneRows = 4, kLaneCols = 3;
 #endif
+inline constexpr int kStripe = 2 * kLaneCols;
 /// Panels in a block of queries, and queries in it.
 inline constexpr int kPanels = 4;
 template <class T>
@@ -214,39 +215,41 @@ HWY_INLINE void product_rows_of(int rows, const Product<T>& p, const T* a, int64
   product_block<kStart, R, C, kTail, kRow, kStep>(p, a, column, out, factors, tail);
 }
 
-/// All rows of C vectors of columns: those columns of b stay in the nearest cache.
-template <Start kStart, int C, bool kTail, int kRow, int kStep, class T>
+/// All rows of C vectors of columns, R at a time: those columns of b stay in the nearest cache.
+template <Start kStart, int R, int C, bool kTail, int kRow, int kStep, class T>
 HWY_NOINLINE void product_columns(int rows, const Product<T>& p, int64_t column, int tail) {
   const int64_t row = kRow > 0 ? kRow : p.row;
-  for (int r = 0; r < rows; r += kRows) {
-    product_rows_of<kStart, C, kTail, kRow, kStep>(
-        std::min(kRows, rows - r), p, p.a + r * row, column, p.out + r * p.ldo,
+  for (int r = 0; r < rows; r += R) {
+    product_rows_of<kStart, C, kTail, kRow, kStep, R>(
+        std::min(R, rows - r), p, p.a + r * row, column, p.out + r * p.ldo,
         p.factors == nullptr ? nullptr : p.factors + r, tail);
   }
+}
+
+template <Start kStart, int R, int C, int kRow, int kStep, class T>
+HWY_INLINE void product_vectors(int count, int rows, const Product<T>& p, int64_t column) {
+  if constexpr (C > 1) {
+    if (count < C) return product_vectors<kStart, R, C - 1, kRow, kStep>(count, rows, p, column);
+  }
+  product_columns<kStart, R, C, false, kRow, kStep>(rows, p, column, 0);
 }
 
 /// All `rows` rows and columns. kRow, kStep > 0: the strides of a, known when compiling.
 template <Start kStart, int kRow, int kStep, class T>
 HWY_INLINE void product(int rows, const Product<T>& p) {
   constexpr int kN = kLanes<T>;
+  constexpr int R = kRow == 1 ? kLaneRows : kRows, C = kRow == 1 ? kLaneCols : kCols;
   int64_t c = 0;
-  for (; c + kCols * kN <= p.columns; c += kCols * kN)
-    product_columns<kStart, kCols, false, kRow, kStep>(rows, p, c, 0);
-  if constexpr (kCols > 2) {
-    if (c + 3 * kN <= p.columns) {
-      product_columns<kStart, 3, false, kRow, kStep>(rows, p, c, 0);
-      c += 3 * kN;
-    } else if (c + 2 * kN <= p.columns) {
-      product_columns<kStart, 2, false, kRow, kStep>(rows, p, c, 0);
-      c += 2 * kN;
-    }
-  }
-  if (c + kN <= p.columns) {
-    product_columns<kStart, 1, false, kRow, kStep>(rows, p, c, 0);
-    c += kN;
+  for (int64_t left = p.columns / kN; left > 0;) {
+    // A single vector of columns would leave too few sums to hide the latency of an FMA.
+    const auto count =
+        static_cast<int>(C > 2 && left == C + 1 ? C - 1 : std::min<int64_t>(C, left));
+    product_vectors<kStart, R, C, kRow, kStep>(count, rows, p, c);
+    c += count * kN;
+    left -= count;
   }
   if (c < p.columns) {
-    product_columns<kStart, 1, true, kRow, kStep>(rows, p, c, static_cast<int>(p.columns - c));
+    product_columns<kStart, R, 1, true, kRow, kStep>(rows, p, c, static_cast<int>(p.columns - c));
   }
 }
 
