@@ -10,13 +10,10 @@
 #include "hwy/highway.h"
 #include "libattn/core/parallel.h"
 #include "libattn/core/pool_plan.h"
-#include "libattn/core/tile_products-inl.h"
+#include "libattn/core/pooling_rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attn::core::HWY_NAMESPACE {
-
-/// Instances worked on at a time: their weights stay in the nearest cache.
-inline constexpr int64_t kInstances = 256;
 
 /// to[k * kInstances + i] = from[i * row + k], padded with -inf to whole vectors.
 template <class T>
@@ -80,20 +77,8 @@ HWY_NOINLINE void pool_chunk(const PoolInput<T>& in, int64_t first, int64_t last
     transpose_scores(in.scores + i * in.scores_row, in.scores_row, n, in.heads, weights);
     for (int64_t k = 0; k < in.heads; ++k)
       factors[k] = softmax_line(weights + k * kInstances, n, states[k]);
-    Product<T> p;
-    p.a = weights;
-    p.depth = n;
-    p.b = in.values + i * in.values_row;
-    p.ldb = in.values_row;
-    p.out = out;
-    p.ldo = in.d;
-    p.factors = factors;
-    p.columns = in.d;
-    if (i == first) {
-      product<Start::zero, kInstances, 1>(static_cast<int>(in.heads), p);
-    } else {
-      product<Start::scaled, kInstances, 1>(static_cast<int>(in.heads), p);
-    }
+    for (int64_t k = 0; k < in.heads; ++k) scale_row(out + k * in.d, in.d, factors[k]);
+    add_instances(in, i, n, weights, out);
   }
 }
 
@@ -160,6 +145,7 @@ HWY_NOINLINE void pool_backward_chunk(const PoolInput<T>& in, const PoolOutput<T
   T* dp = scratch.take<T>(in.heads * kInstances);
   T* dout = scratch.take<T>(in.heads * in.d);
   const int64_t row0 = chunk.bag * in.heads;
+  const bool past_cache = gradient.dvalues != nullptr && writes_past_cache(in, gradient.dvalues);
   if (gradient.dout != nullptr) {
     std::copy_n(gradient.dout + row0 * in.d, in.heads * in.d, dout);
   } else {
@@ -192,17 +178,16 @@ HWY_NOINLINE void pool_backward_chunk(const PoolInput<T>& in, const PoolOutput<T
       for (int64_t r = 0; r < n; ++r) gradient.dscores[(i + r) * in.heads + k] = line[r];
     }
     if (gradient.dvalues == nullptr) continue;
-    Product<T> dv;  // rows are instances, depth the heads
-    dv.a = weights;
-    dv.step = kInstances;
-    dv.depth = in.heads;
-    dv.b = dout;
-    dv.ldb = in.d;
-    dv.out = gradient.dvalues + i * in.d;
-    dv.ldo = in.d;
-    dv.columns = in.d;
-    product<Start::zero, 1, kInstances>(static_cast<int>(n), dv);
+    for (int64_t r = 0; r < n; ++r) {
+      T* to = gradient.dvalues + (i + r) * in.d;
+      if (past_cache) {
+        value_gradient<true>(in, weights + r, dout, to);
+      } else {
+        value_gradient<false>(in, weights + r, dout, to);
+      }
+    }
   }
+  if (past_cache) hwy::FlushStream();
 }
 
 template <class T>

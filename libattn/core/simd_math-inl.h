@@ -118,15 +118,24 @@ HWY_INLINE void store_partial(Vec<T> v, T* HWY_RESTRICT p, int count) {
   for (int i = 0; i < count; ++i) p[i] = buffer[i];
 }
 
-/// sum_i a[i] b[i].
+/// sum_i a[i] b[i], in four sums at once: one would wait for its own additions.
 template <class T>
 HWY_INLINE T dot_product(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, int64_t n) {
+  constexpr int64_t kN = kLanes<T>;
   const Tag<T> d;
-  auto sum = hn::Zero(d);
+  const auto add = [&](int64_t at, Vec<T> sum) HWY_ATTR {
+    return hn::MulAdd(hn::LoadU(d, a + at), hn::LoadU(d, b + at), sum);
+  };
+  auto s0 = hn::Zero(d), s1 = hn::Zero(d), s2 = hn::Zero(d), s3 = hn::Zero(d);
   int64_t i = 0;
-  for (; i + kLanes<T> <= n; i += kLanes<T>)
-    sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
-  T total = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i + 4 * kN <= n; i += 4 * kN) {
+    s0 = add(i, s0);
+    s1 = add(i + kN, s1);
+    s2 = add(i + 2 * kN, s2);
+    s3 = add(i + 3 * kN, s3);
+  }
+  for (; i + kN <= n; i += kN) s0 = add(i, s0);
+  T total = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(s0, s1), hn::Add(s2, s3))));
   for (; i < n; ++i) total += a[i] * b[i];
   return total;
 }
