@@ -1,7 +1,5 @@
-// merge_attention: partial results over disjoint keys to one.
+// merge_attention: partial results over disjoint keys through the kernels.
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <string>
@@ -9,15 +7,17 @@
 #include "attn/attention.h"
 #include "attn/error.h"
 #include "libattn/ops/check.h"
-#include "libattn/ops/first_order.h"
+#include "libattn/ops/layout.h"
+#include "libattn/ops/merge_call.h"
 #include "libattn/ops/views.h"
 
 namespace attn {
 namespace {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::Function;
-using torch::autograd::tensor_list;
+using ops::MergeBackwardCall;
+using ops::MergeCall;
+using ops::MergeResults;
+using tensor_list = std::vector<at::Tensor>;
 
 constexpr const char* kOp = "merge_attention";
 
@@ -122,47 +122,31 @@ tensor_list run_backward(const Parts& parts, const AttentionResult& merged,
   return flat;
 }
 
-struct Merge : public Function<Merge> {
-  /// `inputs`: out, lse, entropy of every part, one after another.
-  static tensor_list forward(AutogradContext* ctx, at::TensorList inputs, const Parts& parts) {
-    const Parts plain = readable(parts);
-    const AttentionResult r = run_forward(plain);
-    tensor_list kept(inputs.begin(), inputs.end());
-    for (const AttentionResult& part : plain) kept.push_back(part.lse_tail);
-    kept.insert(kept.end(), {r.out, r.lse, r.entropy});
-    ctx->set_materialize_grads(false);
-    ctx->saved_data["parts"] = static_cast<int64_t>(parts.size());
-    ctx->save_for_backward(kept);
-    ctx->mark_non_differentiable({r.lse_tail});
-    return {r.out, r.lse, r.entropy, r.row_max.defined() ? r.row_max : at::empty({0}), r.lse_tail};
-  }
+/// The parts of a call, checked.
+Parts parts_of(const MergeCall& c) {
+  const size_t n = c.out.size();
+  if (c.lse.size() != n || c.entropy.size() != n || c.lse_tail.size() != n ||
+      (!c.row_max.empty() && c.row_max.size() != n))
+    throw Error(std::string(kOp) + ": " + std::to_string(n) + " tensors out, " +
+                std::to_string(c.lse.size()) + " lse, " + std::to_string(c.entropy.size()) +
+                " entropy, " + std::to_string(c.lse_tail.size()) + " lse_tail and " +
+                std::to_string(c.row_max.size()) +
+                " row_max; expected one of each for every part (row_max: or none)");
+  Parts parts;
+  for (size_t s = 0; s < n; ++s)
+    parts.push_back({c.out[s],
+                     c.lse[s],
+                     c.entropy[s],
+                     c.row_max.empty() ? at::Tensor() : c.row_max[s],
+                     {},
+                     c.lse_tail[s]});
+  ops::check_parts(parts);
+  return parts;
+}
 
-  static tensor_list backward(AutogradContext* ctx, const tensor_list& incoming) {
-    const auto n = static_cast<size_t>(ctx->saved_data["parts"].toInt());
-    if (incoming[3].defined())
-      throw Error(std::string(kOp) +
-                  ": row_max was differentiated; a maximum has no gradient where keys tie, and "
-                  "none is given here: use lse, or row_max.detach()");
-    tensor_list g(3 * n + 1);
-    if (!incoming[0].defined() && !incoming[1].defined() && !incoming[2].defined()) return g;
-    const tensor_list kept = ctx->get_saved_variables();
-    Parts parts(n);
-    for (size_t s = 0; s < n; ++s)
-      parts[s] = {kept[3 * s], kept[3 * s + 1], kept[3 * s + 2], {}, {}, kept[3 * n + s]};
-    AttentionResult merged;
-    merged.out = kept[4 * n], merged.lse = kept[4 * n + 1], merged.entropy = kept[4 * n + 2];
-    tensor_list seen(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(3 * n));
-    seen.insert(seen.end(), incoming.begin(), incoming.end());
-    const tensor_list found = ops::first_order(kOp, seen, [&] {
-      AttentionResult plain{merged.out.detach(), merged.lse.detach(), merged.entropy.detach()};
-      return run_backward(readable(parts), plain, incoming);
-    });
-    std::copy(found.begin(), found.end(), g.begin());
-    return g;
-  }
-};
+}  // namespace
 
-void check_parts(const Parts& parts) {
+void ops::check_parts(const Parts& parts) {
   if (parts.empty()) throw Error(std::string(kOp) + ": no parts; expected at least one");
   const AttentionResult& first = parts.front();
   for (size_t s = 0; s < parts.size(); ++s) {
@@ -186,20 +170,33 @@ void check_parts(const Parts& parts) {
   }
 }
 
-}  // namespace
+MergeResults ops::merge_kernel(const MergeCall& call) {
+  const AttentionResult r = run_forward(readable(parts_of(call)));
+  return {r.out, r.lse, r.entropy, or_empty(r.row_max, r.lse), r.lse_tail};
+}
 
-AttentionResult merge_attention(const std::vector<AttentionResult>& parts) {
-  check_parts(parts);
-  tensor_list inputs;
-  for (const AttentionResult& part : parts)
-    inputs.insert(inputs.end(), {part.out, part.lse, part.entropy});
-  const bool differentiate =
-      c10::GradMode::is_enabled() &&
-      std::any_of(inputs.begin(), inputs.end(), [](const auto& t) { return t.requires_grad(); });
-  if (!differentiate) return run_forward(readable(parts));
-  const tensor_list r = Merge::apply(at::TensorList(inputs), parts);
-  const bool maxima = r[3].dim() == r[1].dim();
-  return {r[0], r[1], r[2], maxima ? r[3] : at::Tensor(), {}, r[4]};
+MergeResults ops::merge_shapes(const MergeCall& c) {
+  const auto like = [](const at::Tensor& t) {
+    return at::empty_symint(t.sym_sizes(), t.options());
+  };
+  return {like(c.out.at(0)), like(c.lse.at(0)), like(c.lse.at(0)),
+          c.row_max.empty() ? at::empty({0}, c.lse.at(0).options()) : like(c.lse.at(0)),
+          like(c.lse.at(0))};
+}
+
+tensor_list ops::merge_backward_kernel(const MergeBackwardCall& b) {
+  const Parts parts = readable(parts_of({b.out, b.lse, b.entropy, b.lse_tail, {}}));
+  const auto given = [](const std::optional<at::Tensor>& t) { return t.value_or(at::Tensor()); };
+  return run_backward(parts, {b.merged_out, b.merged_lse, b.merged_entropy},
+                      {given(b.dout), given(b.dlse), given(b.dentropy)});
+}
+
+tensor_list ops::merge_backward_shapes(const MergeBackwardCall& b) {
+  tensor_list g;
+  for (size_t s = 0; s < b.out.size(); ++s)
+    for (const at::Tensor& t : {b.out[s], b.lse[s], b.entropy[s]})
+      g.push_back(at::empty_symint(t.sym_sizes(), t.options()));
+  return g;
 }
 
 }  // namespace attn

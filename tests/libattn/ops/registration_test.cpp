@@ -1,0 +1,94 @@
+// The operators by name in the dispatcher: shapes alone, autocast, names that are none.
+#include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "attn/attention.h"
+#include "attn/error.h"
+#include "attn/pooling.h"
+
+namespace {
+
+using attn::AttentionOptions;
+using attn::AttentionResult;
+
+std::vector<at::Tensor> tensors_of(const AttentionResult& r) {
+  return {r.out, r.lse, r.entropy, r.row_max, r.column_mass, r.lse_tail};
+}
+
+TEST(Registration, ShapesWithoutDataAreThoseOfTheKernels) {
+  AttentionOptions o;
+  o.row_max = o.column_mass = true;
+  const at::Tensor q = at::randn({2, 5, 4, 3}).transpose(1, 2), k = at::randn({2, 2, 7, 3}),
+                   v = at::randn({2, 2, 7, 6});
+  const auto real = tensors_of(attn::attention(q, k, v, o));
+  const auto meta =
+      tensors_of(attn::attention(q.to(at::kMeta), k.to(at::kMeta), v.to(at::kMeta), o));
+  for (size_t i = 0; i < real.size(); ++i) {
+    EXPECT_EQ(meta[i].sizes(), real[i].sizes()) << i;
+    EXPECT_EQ(meta[i].strides(), real[i].strides()) << i;
+    EXPECT_EQ(meta[i].scalar_type(), real[i].scalar_type()) << i;
+    EXPECT_TRUE(meta[i].is_meta()) << i;
+  }
+}
+
+TEST(Registration, AutocastComputesInSinglePrecision) {
+  const at::Tensor x = at::randn({1, 2, 5, 4});
+  const at::Tensor half = x.to(at::kBFloat16);
+  at::autocast::set_autocast_enabled(at::kCPU, true);
+  const AttentionResult r = attn::attention(half, half, half);
+  const attn::PoolResult pool =
+      attn::attention_pool(half[0][0], half[0][1], at::tensor({0, 5}, at::kLong));
+  at::autocast::set_autocast_enabled(at::kCPU, false);
+  at::autocast::clear_cache();
+  EXPECT_EQ(r.out.scalar_type(), at::kFloat);
+  EXPECT_EQ(pool.out.scalar_type(), at::kFloat);
+  const at::Tensor same = half.to(at::kFloat);
+  EXPECT_TRUE(at::equal(r.out, attn::attention(same, same, same).out));
+  EXPECT_THROW(attn::attention(half, half, half), attn::Error);
+}
+
+/// torch.ops.attn.attention(x, x, x, causal=..., dropout_offset=...) as Python calls it.
+void call_boxed(const at::Tensor& x, const std::string& causal, int64_t dropout_offset) {
+  const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("attn::attention", "");
+  torch::jit::Stack stack{x, x, x};
+  const auto& arguments = op.schema().arguments();
+  for (size_t i = 3; i < arguments.size(); ++i) {
+    const std::string& name = arguments[i].name();
+    if (name == "causal") {
+      stack.emplace_back(causal);
+    } else if (name == "dropout_offset") {
+      stack.emplace_back(dropout_offset);
+    } else {
+      stack.push_back(*arguments[i].default_value());
+    }
+  }
+  op.callBoxed(stack);
+  EXPECT_EQ(stack.size(), 6u);
+}
+
+TEST(Registration, BoxedCallsAreCheckedAsTypedOnes) {
+  const at::Tensor x = at::randn({1, 2, 5, 4});
+  attn::attention(x, x, x);  // the library is linked in
+  call_boxed(x, "top_left", 0);
+  try {
+    call_boxed(x, "left", 0);
+    ADD_FAILURE() << "accepted";
+  } catch (const attn::Error& e) {
+    EXPECT_STREQ(e.what(),
+                 "attention: causal is 'left'; expected one of none, top_left, bottom_right");
+  }
+  try {
+    call_boxed(x, "none", -1);
+    ADD_FAILURE() << "accepted";
+  } catch (const attn::Error& e) {
+    EXPECT_STREQ(e.what(), "attention: dropout_offset is -1; expected 0 to 4294967295");
+  }
+}
+
+}  // namespace
