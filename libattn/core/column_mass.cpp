@@ -45,7 +45,7 @@ HWY_NOINLINE void add_mass(const Head<T>& head, const QueryBlock& block, int64_t
   }
 }
 
-/// Keys [from, to) of a head.
+/// Keys [from, to) of a head; mass: that of key `from` first.
 template <class T>
 HWY_NOINLINE void mass_of_keys(const Head<T>& head, const Rows<const T>& lse,
                                const Rows<const T>& tail, int64_t from, int64_t to,
@@ -74,7 +74,7 @@ HWY_NOINLINE void mass_of_keys(const Head<T>& head, const Rows<const T>& lse,
     }
   }
   for (int64_t j = from; j < to; ++j)
-    mass.data[j * mass.row] = static_cast<T>(state.mass[j - from]);
+    mass.data[(j - from) * mass.row] = static_cast<T>(state.mass[j - from]);
 }
 
 template <class T>
@@ -92,9 +92,24 @@ void all_masses(const AttentionInput<T>& in, const AttentionOutput<T>& out,
     const int64_t from = number % pieces(batch) * kMassKeys;
     const Rows<T> lse = rows_of(in, out.lse, batch, head.head, head.query0);
     const Rows<T> tail = rows_of(in, out.lse_tail, batch, head.head, head.query0);
+    const Rows<T> mass = rows_of(in, out.column_mass, batch, head.head, head.key0);
     mass_of_keys<T>(head, {lse.data, lse.row}, {tail.data, tail.row}, from,
-                    std::min(from + kMassKeys, head.nk),
-                    rows_of(in, out.column_mass, batch, head.head, head.key0));
+                    std::min(from + kMassKeys, head.nk), {mass.data + from * mass.row, mass.row});
+  });
+}
+
+template <class T>
+void one_mass(const AttentionInput<T>& in, const AttentionOutput<T>& out, const int64_t* keys,
+              T* mass, const Parallel& parallel) {
+  run_tasks(parallel, in.batch * in.heads, [&](int64_t task) {
+    const int64_t batch = task / in.heads, key = keys[batch];
+    mass[task] = 0;
+    if (key < 0) return;
+    const Head<T> head = head_of(in, batch, task % in.heads);
+    const Rows<T> lse = rows_of(in, out.lse, batch, head.head, head.query0);
+    const Rows<T> tail = rows_of(in, out.lse_tail, batch, head.head, head.query0);
+    mass_of_keys<T>(head, {lse.data, lse.row}, {tail.data, tail.row}, key, key + 1,
+                    {mass + task, 1});
   });
 }
 
@@ -107,6 +122,15 @@ void column_mass_f64(const AttentionInput<double>& in, const AttentionOutput<dou
   all_masses(in, out, parallel);
 }
 
+void key_mass_f32(const AttentionInput<float>& in, const AttentionOutput<float>& out,
+                  const int64_t* keys, float* mass, const Parallel& parallel) {
+  one_mass(in, out, keys, mass, parallel);
+}
+void key_mass_f64(const AttentionInput<double>& in, const AttentionOutput<double>& out,
+                  const int64_t* keys, double* mass, const Parallel& parallel) {
+  one_mass(in, out, keys, mass, parallel);
+}
+
 }  // namespace attn::core::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -115,6 +139,8 @@ namespace attn::core {
 
 HWY_EXPORT(column_mass_f32);
 HWY_EXPORT(column_mass_f64);
+HWY_EXPORT(key_mass_f32);
+HWY_EXPORT(key_mass_f64);
 
 template <>
 void column_mass(const AttentionInput<float>& in, const AttentionOutput<float>& out,
@@ -125,6 +151,17 @@ template <>
 void column_mass(const AttentionInput<double>& in, const AttentionOutput<double>& out,
                  const Parallel& parallel) {
   HWY_DYNAMIC_DISPATCH(column_mass_f64)(in, out, parallel);
+}
+
+template <>
+void key_mass(const AttentionInput<float>& in, const AttentionOutput<float>& out,
+              const int64_t* keys, float* mass, const Parallel& parallel) {
+  HWY_DYNAMIC_DISPATCH(key_mass_f32)(in, out, keys, mass, parallel);
+}
+template <>
+void key_mass(const AttentionInput<double>& in, const AttentionOutput<double>& out,
+              const int64_t* keys, double* mass, const Parallel& parallel) {
+  HWY_DYNAMIC_DISPATCH(key_mass_f64)(in, out, keys, mass, parallel);
 }
 
 }  // namespace attn::core

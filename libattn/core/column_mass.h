@@ -11,4 +11,10 @@ template <class T>
 void column_mass(const AttentionInput<T>& in, const AttentionOutput<T>& out,
                  const Parallel& parallel);
 
+/// The same of one key of each sequence b, keys[b] (negative: none, 0): `mass` (B,H), contiguous.
+/// O(nq d) a head.
+template <class T>
+void key_mass(const AttentionInput<T>& in, const AttentionOutput<T>& out, const int64_t* keys,
+              T* mass, const Parallel& parallel);
+
 }  // namespace attn::core

@@ -7,6 +7,7 @@
 
 #include "attn/core.h"
 #include "libattn/ops/check.h"
+#include "libattn/ops/probe_scope.h"
 
 namespace attn::nn {
 namespace {
@@ -39,8 +40,9 @@ PoolPass pool_forward(const at::Tensor& scores, const at::Tensor& values) {
   PoolPass pass{empty(values.size(1)), empty(1), empty(1), empty(1)};
   const int64_t offsets[2] = {0, values.size(0)};
   AT_DISPATCH_FLOATING_TYPES(values.scalar_type(), "pool_forward", [&] {
-    core::pool_forward<scalar_t>(input_of<scalar_t>(scores, values, offsets),
-                                 output_of<scalar_t>(pass), ops::torch_threads());
+    const auto in = input_of<scalar_t>(scores, values, offsets);
+    core::pool_forward<scalar_t>(in, output_of<scalar_t>(pass), ops::torch_threads());
+    if (ops::probing()) ops::record_pool(in, output_of<scalar_t>(pass));
   });
   return pass;
 }

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "libattn/ops/check.h"
+#include "libattn/ops/probe_scope.h"
 #include "libattn/ops/views.h"
 
 namespace attn::ops {
@@ -106,6 +107,13 @@ core::AttentionOutput<T> output_of(const AttentionSaved& s) {
           write_rows<T>(s.entropy), write_rows<T>(s.row_max), write_rows<T>(s.column_mass)};
 }
 
+template <class T>
+void forward_as(const AttentionProblem& p, const Operands& x, const AttentionSaved& s) {
+  const auto in = input_of<T>(p, x);
+  core::attention_forward(in, output_of<T>(s), torch_threads());
+  if (probing()) record_attention(in, output_of<T>(s));
+}
+
 using Gradients = std::array<at::Tensor, kArguments>;
 
 template <class T>
@@ -142,13 +150,14 @@ AttentionSaved attention_forward(const AttentionProblem& p) {
   s.lse = empty_rows(x.q, heads);
   s.lse_tail = at::empty_like(s.lse);
   s.entropy = at::empty_like(s.lse);
-  if (p.options.row_max) s.row_max = at::empty_like(s.lse);
+  if (p.options.row_max || probing()) s.row_max = at::empty_like(s.lse);
   if (p.options.column_mass) s.column_mass = empty_rows(x.k, heads);
   if (x.q.scalar_type() == at::kFloat) {
-    core::attention_forward(input_of<float>(p, x), output_of<float>(s), torch_threads());
+    forward_as<float>(p, x, s);
   } else {
-    core::attention_forward(input_of<double>(p, x), output_of<double>(s), torch_threads());
+    forward_as<double>(p, x, s);
   }
+  if (!p.options.row_max) s.row_max.reset();  // wanted by a probe only
   return s;
 }
 

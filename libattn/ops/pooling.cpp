@@ -11,6 +11,7 @@
 #include "attn/error.h"
 #include "libattn/ops/check.h"
 #include "libattn/ops/first_order.h"
+#include "libattn/ops/probe_scope.h"
 
 namespace attn {
 namespace {
@@ -51,6 +52,14 @@ core::PoolOutput<T> output_of(const Saved& s) {
           s.lse_tail.mutable_data_ptr<T>(), s.entropy.mutable_data_ptr<T>()};
 }
 
+template <class T>
+void run_forward_as(const at::Tensor& scores, const at::Tensor& values, const at::Tensor& offsets,
+                    const Saved& s) {
+  const auto in = input_of<T>(scores, values, offsets);
+  core::pool_forward(in, output_of<T>(s), ops::torch_threads());
+  if (ops::probing()) ops::record_pool(in, output_of<T>(s));
+}
+
 Saved run_forward(const at::Tensor& given_scores, const at::Tensor& given_values,
                   const at::Tensor& offsets) {
   const at::Tensor scores = readable(given_scores), values = readable(given_values);
@@ -61,11 +70,9 @@ Saved run_forward(const at::Tensor& given_scores, const at::Tensor& given_values
   s.lse_tail = at::empty_like(s.lse);
   s.entropy = at::empty_like(s.lse);
   if (scores.scalar_type() == at::kFloat) {
-    core::pool_forward(input_of<float>(scores, values, offsets), output_of<float>(s),
-                       ops::torch_threads());
+    run_forward_as<float>(scores, values, offsets, s);
   } else {
-    core::pool_forward(input_of<double>(scores, values, offsets), output_of<double>(s),
-                       ops::torch_threads());
+    run_forward_as<double>(scores, values, offsets, s);
   }
   return s;
 }
