@@ -13,6 +13,7 @@
 #include "apps/common/console.h"
 #include "apps/common/run_directory.h"
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/json.h"
 #include "libattn/io/run_json.h"
@@ -106,6 +107,7 @@ std::vector<CvEntry> cross_validate_all(const Chain& chain) {
     options.cache = folder / "folds";
     if (chain.context.common.overwrite) fs::remove_all(options.cache);
     const TimedHooks timed(chain.context.hooks, "folds");
+    const ProbeLayer name(fmt::format("cross-validation, AEM {}", weight));
     entries.push_back({weight, pathology::cross_validate(chain.set, options, timed.hooks())});
     pathology::write_cv_predictions(folder / "predictions.csv", chain.set, entries.back().result);
     io::write_json(folder / "metrics.json",
@@ -147,6 +149,7 @@ pathology::TrainRunResult train_final(const Chain& chain) {
   const auto directory = RunDirectory::open(chain.args.out / "model", chain.context, true);
   directory.begin(chain.context);
   const TimedHooks timed(chain.context.hooks, "epochs");
+  const ProbeLayer name("final model");
   auto result = pathology::train_run(chain.set, options, directory.path(), timed.hooks());
   training_report(result, chain.set, chain.context).write(directory.report());
   directory.end(chain.context, result.metrics);
@@ -157,6 +160,7 @@ std::vector<SlidePictures> draw_heatmaps(Chain& chain, const pathology::Split& s
   const auto slides = pathology::slides_to_draw(chain.set, chain.slides, chain.args.heatmaps);
   if (slides.empty()) return {};
   log_info("heat maps");
+  const ProbeLayer name("heat maps");
   const fs::path folder = chain.args.out / "heatmaps";
   const auto model = pathology::load_trained_model(chain.args.out / "model");
   pathology::HeatmapJob job{.model = model,

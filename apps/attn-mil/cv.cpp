@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/attn-mil/attention_report.h"
 #include "apps/attn-mil/model_args.h"
 #include "apps/attn-mil/reports.h"
 #include "apps/attn-mil/timed_hooks.h"
@@ -55,6 +56,7 @@ int run(const CvArgs& args, const Context& context) {
   }
   log_info(io::size_text(cross_validation_bytes(set, options)) + " of memory at most");
   const TimedHooks timed(context.hooks, "folds");
+  const AttentionReport attention(context);
   const auto result = pathology::cross_validate(set, options, timed.hooks());
   context.progress.finish();
   const auto json = pathology::to_json(result, set, options);
@@ -62,9 +64,8 @@ int run(const CvArgs& args, const Context& context) {
     pathology::write_cv_predictions(*args.out / "predictions.csv", set, result);
     directory->end(context, json);
   }
-  if (context.common.attention_report)
-    write_attention_report(*context.common.attention_report, args.model.model,
-                           entropies_of(set, result.repeats.front().predictions));
+  if (attention)
+    attention.write(args.model.model, entropies_of(set, result.repeats.front().predictions));
   if (context.common.json)
     print_json(json);
   else

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/attn-mil/attention_report.h"
 #include "apps/attn-mil/model_args.h"
-#include "apps/attn-mil/reports.h"
 #include "apps/attn-mil/verbs.h"
 #include "pathology/chain/outputs.h"
 #include "pathology/mil/mil_run.h"
@@ -63,14 +63,13 @@ int run(const EvaluateArgs& args, const Context& context) {
   options.bags = args.bags.value_or(fs::path());
   options.labels = args.labels.value_or(fs::path());
   options.seed = static_cast<uint64_t>(context.common.seed);
+  const AttentionReport attention(context);
   const auto result = pathology::evaluate_run(args.run, options, context.hooks);
   context.progress.finish();
   if (args.out)
     pathology::write_predictions(*args.out, result.set, result.classes, result.predictions,
                                  result.part);
-  if (context.common.attention_report)
-    write_attention_report(*context.common.attention_report, args.run.string(),
-                           entropies_of(result.set, result.predictions));
+  if (attention) attention.write(args.run.string(), entropies_of(result.set, result.predictions));
   if (context.common.json) {
     // The test part's measures at the top, so that `.auc` is what it seems to be; without one those
     // of the validation part, called so.

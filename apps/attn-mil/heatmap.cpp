@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/attn-mil/attention_report.h"
 #include "apps/attn-mil/localise.h"
 #include "apps/attn-mil/model_args.h"
-#include "apps/attn-mil/reports.h"
 #include "apps/attn-mil/stages.h"
 #include "apps/attn-mil/verbs.h"
 #include "attn/error.h"
@@ -138,6 +138,7 @@ int run(const HeatmapArgs& args, const Context& context) {
       .truth = args.truth,
       .heatmap = args.heatmap,
       .top = args.top};
+  const AttentionReport attention(context);
   const auto outcome =
       heatmap_stage(job,
                     {.args = args.slides,
@@ -146,9 +147,8 @@ int run(const HeatmapArgs& args, const Context& context) {
                      .one_file = one_file,
                      .outputs = {context.common.attention_report.value_or(fs::path())}},
                     context);
-  if (context.common.attention_report && !context.common.dry_run)
-    write_attention_report(*context.common.attention_report, model.file.string(),
-                           entropies_of(outcome.facts));
+  if (attention && !context.common.dry_run)
+    attention.write(model.file.string(), entropies_of(outcome.facts));
   tell(args, outcome, context);
   return outcome.batch.exit_code();
 }

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/attn-mil/reports.h"
+#include "apps/attn-mil/attention_report.h"
 #include "apps/attn-mil/stages.h"
 #include "apps/attn-mil/verbs.h"
 #include "pathology/chain/outputs.h"
@@ -63,6 +63,7 @@ int run(const PredictArgs& args, const Context& context) {
     if (!report.empty()) pathology::require_writable(report, "--attention-report");
   }
   const auto model = pathology::load_trained_model(args.run);
+  const AttentionReport attention(context);
   const auto outcome = predict_stage(
       model, {args.slides, args.features.value_or(fs::path()), args.out, written}, context);
   if (context.common.dry_run) {
@@ -71,8 +72,7 @@ int run(const PredictArgs& args, const Context& context) {
   }
   const auto& [set, predictions] = outcome.table;
   pathology::write_predictions(out, set, set.classes, predictions);
-  if (!report.empty())
-    write_attention_report(report, model.file.string(), entropies_of(set, predictions));
+  if (attention) attention.write(model.file.string(), entropies_of(set, predictions));
   if (context.common.json) {
     auto document = to_json(outcome.batch);
     document["predictions"] = nlohmann::json::array();

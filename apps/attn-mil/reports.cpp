@@ -4,16 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <opencv2/core/mat.hpp>
 #include <opencv2/imgcodecs.hpp>
 
 #include "apps/attn-mil/localise.h"
 #include "apps/attn-mil/model_args.h"
-#include "apps/common/svg.h"
 #include "attn/error.h"
-#include "libattn/io/table.h"
+#include "libattn/report/svg.h"
 #include "pathology/mil/roc.h"
 #include "pathology/slide/tissue.h"
 
@@ -22,6 +20,13 @@ namespace {
 
 using pathology::BagPrediction;
 using pathology::BagSet;
+using report::ChartOptions;
+using report::format_interval;
+using report::format_number;
+using report::Report;
+using report::ReportSection;
+using report::ReportTable;
+using report::Series;
 
 constexpr const char* kMethod =
     "A bag (a slide) holds instances (its tiles), each a vector of numbers, and only the bag has a "
@@ -317,64 +322,6 @@ std::string caption_of(const nlohmann::json& facts, const std::string& label,
       facts.at("probability").at(predicted).get<double>(), facts.at("tiles").get<int64_t>(),
       unreadable > 0 ? ", " + pathology::percent_text(unreadable) + " unreadable" : "",
       metric_text(facts.at("attention_entropy_normalised")), localisation_sentence(facts));
-}
-
-std::vector<BagEntropy> entropies_of(const BagSet& set,
-                                     const std::vector<BagPrediction>& predictions) {
-  std::vector<BagEntropy> out;
-  for (const auto& p : predictions)
-    out.push_back(
-        {set.bags[static_cast<size_t>(p.bag)].id, p.instances, p.entropy, p.normalised_entropy});
-  return out;
-}
-
-std::vector<BagEntropy> entropies_of(const std::vector<nlohmann::json>& facts) {
-  const auto number = [](const nlohmann::json& value) {
-    return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
-  };
-  std::vector<BagEntropy> out;
-  for (const auto& one : facts)
-    out.push_back({one.at("slide").get<std::string>(), one.at("tiles").get<int64_t>(),
-                   number(one.at("attention_entropy")),
-                   number(one.at("attention_entropy_normalised"))});
-  return out;
-}
-
-std::vector<BagEntropy> read_entropies(const std::filesystem::path& predictions) {
-  const auto table = io::Table::read(predictions);
-  const auto bags = table.strings("bag");
-  const auto instances = table.integers("instances");
-  const io::NumberRule gaps{.allow_missing = true};  // undefined entropies are empty fields
-  const auto entropy = table.doubles("attention_entropy", gaps);
-  const auto normalised = table.doubles("attention_entropy_normalised", gaps);
-  std::vector<BagEntropy> out;
-  for (size_t i = 0; i < bags.size(); ++i)
-    out.push_back({bags[i], instances[i], entropy[i], normalised[i]});
-  return out;
-}
-
-void write_attention_report(const std::filesystem::path& path, const std::string& model,
-                            const std::vector<BagEntropy>& bags) {
-  Report report(
-      "Attention entropy",
-      fmt::format("model {}, one attention layer with one head, {} bags", model, bags.size()));
-  std::vector<double> normalised;
-  ReportTable table{.columns = {"bag", "instances", "entropy (nats)", "normalised"}, .rows = {}};
-  for (const auto& bag : bags) {
-    normalised.push_back(bag.normalised);
-    table.rows.push_back({bag.bag, std::to_string(bag.instances), format_number(bag.entropy),
-                          format_number(bag.normalised)});
-  }
-  const auto summary = attn::train::mean_sd(normalised);
-  report.key_values({{"mean normalised entropy", format_number(summary.mean)},
-                     {"sd over bags", format_number(summary.sd)}});
-  report.paragraph(
-      "Entropy H = -sum a ln a of the attention a over a bag's instances; normalised: divided by "
-      "ln N. 0: all on one instance; 1: spread evenly.");
-  report.chart(histogram(normalised,
-                         chart_options("Layer 1, head 1", "normalised attention entropy", "bags")));
-  report.table(table);
-  report.write(path);
 }
 
 }  // namespace attn::app

@@ -9,7 +9,7 @@
 
 #include "apps/common/app.h"
 #include "apps/common/batch.h"
-#include "apps/common/report.h"
+#include "libattn/report/report.h"
 #include "pathology/mil/cross_validation.h"
 #include "pathology/mil/mil_run.h"
 
@@ -37,34 +37,19 @@ struct CvEntry {
 };
 
 /// report.html of a training run: metrics, ROC, training curves, attention entropy, settings.
-Report training_report(const pathology::TrainRunResult& run, const pathology::BagSet& set,
-                       const Context& context);
+report::Report training_report(const pathology::TrainRunResult& run, const pathology::BagSet& set,
+                               const Context& context);
 
 /// report.html of the whole chain: the table with and without AEM, ROC, training curves, attention
 /// entropy per slide, heat maps and top tiles, failures, settings.
-Report chain_report(const std::vector<CvEntry>& cv, const pathology::TrainRunResult& run,
-                    const pathology::BagSet& set, const SlidesOfReport& slides,
-                    const Context& context);
+report::Report chain_report(const std::vector<CvEntry>& cv, const pathology::TrainRunResult& run,
+                            const pathology::BagSet& set, const SlidesOfReport& slides,
+                            const Context& context);
 
 /// What stands over a slide's pictures: its `label` and `part` of the training, and what the model
 /// says (facts of heatmap_stage).
 std::string caption_of(const nlohmann::json& facts, const std::string& label,
                        const std::string& part);
-
-/// What --attention-report writes: entropy of the one attention layer over each bag.
-struct BagEntropy {
-  std::string bag;
-  int64_t instances = 0;
-  double entropy = 0, normalised = 0;
-};
-std::vector<BagEntropy> entropies_of(const pathology::BagSet& set,
-                                     const std::vector<pathology::BagPrediction>& predictions);
-/// The same from what ID.json holds beside a heat map.
-std::vector<BagEntropy> entropies_of(const std::vector<nlohmann::json>& facts);
-/// The same from a predictions.csv.
-std::vector<BagEntropy> read_entropies(const std::filesystem::path& predictions);
-void write_attention_report(const std::filesystem::path& path, const std::string& model,
-                            const std::vector<BagEntropy>& bags);
 
 /// Rows of the comparison table: AEM weight, then mean +- sd over repeats of each measure.
 std::vector<std::vector<std::string>> cv_rows(const std::vector<CvEntry>& cv);

@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/attn-mil/attention_report.h"
 #include "apps/attn-mil/chain.h"
 #include "apps/attn-mil/localise.h"
-#include "apps/attn-mil/reports.h"
 #include "apps/attn-mil/stages.h"
 #include "apps/attn-mil/verbs.h"
 #include "attn/error.h"
@@ -122,6 +122,7 @@ int run(const RunArgs& args, const Context& context) {
     if (context.common.json) print_json(to_json(plan));
     return plan.exit_code();
   }
+  const AttentionReport attention(context);
   nlohmann::json results;
   try {
     results = run_chain(chain, slides);
@@ -134,9 +135,8 @@ int run(const RunArgs& args, const Context& context) {
     throw;
   }
   write_failures(chain.failures_csv(), chain.failures);
-  if (context.common.attention_report)
-    write_attention_report(*context.common.attention_report, args.model.model,
-                           read_entropies(args.out / "model" / "predictions.csv"));
+  if (attention)
+    attention.write(args.model.model, read_entropies(args.out / "model" / "predictions.csv"));
   context.progress.finish();
   tell(args, results, context);
   return chain.exit_code();

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/attn-mil/attention_report.h"
 #include "apps/attn-mil/model_args.h"
 #include "apps/attn-mil/reports.h"
 #include "apps/attn-mil/timed_hooks.h"
@@ -93,10 +94,8 @@ nlohmann::json finished_metrics(const RunDirectory& run, const pathology::BagSet
   return io::read_run_json(run.path()).value("metrics", nlohmann::json());
 }
 
-void tell_attention(const TrainArgs& args, const Context& context) {
-  if (context.common.attention_report)
-    write_attention_report(*context.common.attention_report, args.model.model,
-                           read_entropies(args.out / "predictions.csv"));
+void tell_attention(const AttentionReport& attention, const TrainArgs& args) {
+  if (attention) attention.write(args.model.model, read_entropies(args.out / "predictions.csv"));
 }
 
 pathology::TrainRunOptions options_of(const TrainArgs& args, const Context& context) {
@@ -117,11 +116,12 @@ int run(const TrainArgs& args, const Context& context) {
   log_info(pathology::classes_text(set));
   pathology::warn_of_single_patients(set, context.hooks);
   const auto directory = RunDirectory::open(args.out, context);
+  const AttentionReport attention(context);
   if (args.resume) {
     const auto before = finished_metrics(directory, set, options, context);
     if (!before.is_null()) {
       log_info(fmt::format("{} is finished; --no-resume trains anew", args.out.string()));
-      tell_attention(args, context);
+      tell_attention(attention, args);
       tell(args.out, before, context);
       return kDone;
     }
@@ -136,7 +136,7 @@ int run(const TrainArgs& args, const Context& context) {
   context.progress.finish();
   training_report(result, set, context).write(directory.report());
   directory.end(context, result.metrics);
-  tell_attention(args, context);
+  tell_attention(attention, args);
   tell(args.out, result.metrics, context);
   return kDone;
 }

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/csv.h"
 #include "libattn/io/digest.h"
@@ -93,6 +94,7 @@ void run_job(const BagSet& set, Job& job, const attn::Hooks& hooks) {
     return;
   }
   const FitResult result = fit(set, job.split, job.config, {}, hooks);
+  attn::probe_step(job.config.optimisation.epochs);  // of all folds, whenever they stopped
   job.predictions = predict_bags(result.fitted, set, job.split.test, hooks);
   if (!job.file.empty()) write_fold(job, fingerprint);
 }
@@ -166,6 +168,7 @@ class Pool {
  private:
   void work() {
     const attn::train::ThreadLimit one(1);
+    const attn::ProbeThread recorded(probes_);
     attn::Hooks quiet;
     quiet.stop = &stop_;
     for (size_t i = next_++; i < jobs_.size() && !stop_; i = next_++) {
@@ -205,6 +208,7 @@ class Pool {
   const BagSet& set_;
   std::vector<Job>& jobs_;
   const attn::Hooks& hooks_;
+  const attn::ProbeContext probes_;  // of the thread that made the pool
   std::mutex mutex_;
   std::condition_variable changed_;
   std::atomic<size_t> next_ = 0;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "libattn/io/atomic_file.h"
 #include "libattn/io/digest.h"
 #include "libattn/io/json.h"
@@ -183,6 +184,7 @@ TrainRunResult train_run(const BagSet& set, const TrainRunOptions& options, cons
   files.checkpoint_seconds = options.checkpoint_seconds;
   discard_foreign_checkpoint(files.checkpoint, fit_fingerprint(set, split, options.config), hooks);
   FitResult fitted = fit(set, split, options.config, files, hooks);
+  attn::probe_step(fitted.training.best_epoch + 1);
 
   const std::vector<std::string> all_parts = part_names(set, split);
   std::vector<int64_t> items;

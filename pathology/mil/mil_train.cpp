@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "libattn/io/digest.h"
 #include "libattn/io/json.h"
 #include "libattn/io/text.h"
@@ -45,6 +46,7 @@ Scaler identity_scaler(int64_t dim) {
 /// Mean cross-entropy and normalised attention entropy of bags, as a validation result.
 attn::train::Validation validate(const MilModel& model, const Scaler& scaler, const BagSet& set,
                                  const std::vector<int64_t>& items) {
+  const attn::ProbeLayer name("validation");
   double loss = 0;
   std::vector<double> entropy;
   attn::train::Predictions predictions;
@@ -212,6 +214,8 @@ FitResult fit(const BagSet& set, const Split& split, const MilConfig& given,
   task.items = static_cast<int64_t>(split.train.size());
   task.step_columns = {"cross_entropy", "entropy"};
   task.step = [&](const attn::train::Step& step) {
+    attn::probe_step(step.epoch + 1);
+    const attn::ProbeLayer name("training");
     const double scale = 1.0 / static_cast<double>(step.items.size());
     MilLoss sum;
     for (const int64_t item : step.items) {

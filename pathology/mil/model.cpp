@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "libattn/io/json.h"
 #include "libattn/io/text.h"
 #include "libattn/nn/pool_pass.h"
@@ -186,6 +187,7 @@ MilModel::Pass MilModel::run(const at::Tensor& x, double dropout, uint64_t dropo
     std::tie(p.z, p.winner) = p.h.max(0);
   } else {
     p.scores = attn::nn::gated_attention_forward(p.h, attention_, &p.gate);
+    const attn::ProbeLayer name("attention");
     p.pool = attn::nn::pool_forward(p.scores, p.h);
     p.z = p.pool.out;
   }

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "libattn/io/csv.h"
 #include "libattn/io/text.h"
 
@@ -27,6 +28,7 @@ BagPrediction predict_bag(const FittedModel& fitted, const BagSet& set, int64_t 
   const Bag& b = set.bags.at(static_cast<size_t>(bag));
   if (b.instances == 0)
     throw attn::Error("bag " + attn::io::quote_text(b.id) + " has no instances to predict from");
+  const attn::ProbeLayer name("prediction");
   const MilOutput out = fitted.model.forward(prepared(fitted, set.features(bag)));
   if (!at::isfinite(out.logits).all().item<bool>())
     throw attn::Error("bag " + attn::io::quote_text(b.id) +
@@ -59,6 +61,7 @@ std::vector<BagPrediction> predict_bags(const FittedModel& fitted, const BagSet&
 
 at::Tensor bag_attention(const FittedModel& fitted, const at::Tensor& features) {
   const at::NoGradGuard no_grad;
+  const attn::ProbePause pause;  // the same pass as that of the bag's prediction
   const int64_t n = features.size(0);
   at::Tensor uniform = at::full({n}, 1.0 / static_cast<double>(n), at::kDouble);
   if (fitted.model.config().pooling == Pooling::mean) return uniform;

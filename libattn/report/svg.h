@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace attn::app {
+namespace attn::report {
 
 struct ChartOptions {
   std::string title = {};
@@ -78,4 +78,4 @@ std::vector<double> nice_ticks(double low, double high, int count);
 /// & < > " ' as entities; control characters that XML forbids are dropped.
 std::string escape_xml(const std::string& text);
 
-}  // namespace attn::app
+}  // namespace attn::report

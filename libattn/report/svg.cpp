@@ -1,14 +1,14 @@
-#include "apps/common/svg.h"
+#include "libattn/report/svg.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "apps/common/svg_axes.h"
 #include "attn/error.h"
+#include "libattn/report/svg_axes.h"
 
-namespace attn::app {
+namespace attn::report {
 namespace {
 
 void check(const Series& s) {
@@ -341,4 +341,4 @@ std::string matrix_chart(const std::vector<std::string>& rows,
   return finish(options, f);
 }
 
-}  // namespace attn::app
+}  // namespace attn::report

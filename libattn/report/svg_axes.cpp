@@ -1,4 +1,4 @@
-#include "apps/common/svg_axes.h"
+#include "libattn/report/svg_axes.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-namespace attn::app {
+namespace attn::report {
 namespace {
 
 // Width of a text at the charts' 12 px, estimated: the page's font is not known here.
@@ -204,4 +204,4 @@ std::string tick_label(double value, const Axis& axis) {
   return fmt::format("{:.{}f}", shown, decimals);
 }
 
-}  // namespace attn::app
+}  // namespace attn::report

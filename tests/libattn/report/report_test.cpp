@@ -1,4 +1,4 @@
-#include "apps/common/report.h"
+#include "libattn/report/report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,10 +9,10 @@
 #include <regex>
 #include <sstream>
 
-#include "apps/common/svg.h"
+#include "libattn/report/svg.h"
 #include "attn/error.h"
 
-namespace attn::app {
+namespace attn::report {
 namespace {
 
 namespace fs = std::filesystem;
@@ -140,4 +140,4 @@ TEST(Report, NumbersReadWell) {
 }
 
 }  // namespace
-}  // namespace attn::app
+}  // namespace attn::report

@@ -1,4 +1,4 @@
-#include "apps/common/svg.h"
+#include "libattn/report/svg.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 
 #include "attn/error.h"
 
-namespace attn::app {
+namespace attn::report {
 namespace {
 
 using testing::ElementsAre;
@@ -152,4 +152,4 @@ TEST(Svg, LengthsThatDifferAreRefused) {
 }
 
 }  // namespace
-}  // namespace attn::app
+}  // namespace attn::report

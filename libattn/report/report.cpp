@@ -1,4 +1,4 @@
-#include "apps/common/report.h"
+#include "libattn/report/report.h"
 
 #include <fmt/format.h>
 
@@ -8,11 +8,11 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "apps/common/svg.h"
 #include "attn/error.h"
 #include "libattn/io/atomic_file.h"
+#include "libattn/report/svg.h"
 
-namespace attn::app {
+namespace attn::report {
 namespace {
 
 std::string base64(const std::string& bytes) {
@@ -226,4 +226,4 @@ std::string format_interval(double value, double low, double high, int digits) {
                      format_number(high, digits));
 }
 
-}  // namespace attn::app
+}  // namespace attn::report

@@ -1,13 +1,13 @@
-// Inside apps/common: the frame that all charts of svg.h are drawn in.
+// Inside libattn/report: the frame that all charts of svg.h are drawn in.
 #pragma once
 
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "apps/common/svg.h"
+#include "libattn/report/svg.h"
 
-namespace attn::app {
+namespace attn::report {
 
 /// One axis: data to pixels.
 struct Axis {
@@ -55,4 +55,4 @@ std::string svg_text(double x, double y, const std::string& text, const std::str
 /// A tick's label: as many digits as the ticks' distance needs.
 std::string tick_label(double value, const Axis& axis);
 
-}  // namespace attn::app
+}  // namespace attn::report

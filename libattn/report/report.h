@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace attn::app {
+namespace attn::report {
 
 /// A table of texts. A column whose cells all read as numbers is aligned to the right; "" and "-"
 /// count as either.
@@ -73,4 +73,4 @@ std::string format_number(double value, int digits = 3);
 /// "0.912 (0.874 to 0.943)".
 std::string format_interval(double value, double low, double high, int digits = 3);
 
-}  // namespace attn::app
+}  // namespace attn::report
