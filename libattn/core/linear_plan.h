@@ -56,8 +56,9 @@ LinearPlan plan_linear(const LinearInput<T>& in) {
   plan.heads = in.batch * in.heads;
   plan.features = feature_count(in.map, in.d);
   const int64_t chosen = in.decay == Decay::feature ? kFeatureDecayChunk : kLinearChunk;
-  plan.chunk = std::clamp<int64_t>(in.chunk > 0 ? in.chunk : chosen, 1, kMaxLinearChunk);
-  const int64_t most = std::max<int64_t>(1, std::max(in.nq, in.nk) / kSegmentTokens);
+  const int64_t tokens = std::max<int64_t>(1, std::max(in.nq, in.nk));
+  plan.chunk = std::min({in.chunk > 0 ? in.chunk : chosen, kMaxLinearChunk, tokens});
+  const int64_t most = std::max<int64_t>(1, tokens / kSegmentTokens);
   plan.segments = std::clamp<int64_t>(kBusyHeads / std::max<int64_t>(plan.heads, 1), 1, most);
   return plan;
 }

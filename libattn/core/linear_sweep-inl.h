@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "hwy/highway.h"
-#include "libattn/core/linear_chunk-inl.h"
+#include "libattn/core/linear_scores-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attn::core::HWY_NAMESPACE {

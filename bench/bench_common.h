@@ -1,0 +1,105 @@
+// What the benchmarks share: their options, and how a time is taken.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace attn::bench {
+
+struct Options {
+  bool json = false, quick = false, help = false;
+  std::vector<int> threads = {1, 2};
+  std::string cases;
+  int repeats = 7;
+};
+
+inline int positive(const std::string& text) {
+  size_t used = 0;
+  int value = 0;
+  try {
+    value = std::stoi(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  if (used != text.size() || value < 1)
+    throw std::invalid_argument("expected a positive whole number, found '" + text + "'");
+  return value;
+}
+
+/// --json, --quick, --cases, --repeats, --threads, --help, from `options` on; throws
+/// std::invalid_argument.
+inline Options parse(int argc, char** argv, Options options = {}) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string key = argv[i];
+    const auto value = [&]() -> std::string {
+      if (i + 1 >= argc) throw std::invalid_argument(key + " needs a value");
+      return argv[++i];
+    };
+    if (key == "--json") {
+      options.json = true;
+    } else if (key == "--help" || key == "-h") {
+      options.help = true;
+    } else if (key == "--quick") {
+      options.quick = true;
+      options.repeats = 2;
+    } else if (key == "--cases") {
+      options.cases = value();
+    } else if (key == "--repeats") {
+      options.repeats = positive(value());
+    } else if (key == "--threads") {
+      options.threads.clear();
+      std::istringstream list(value());
+      for (std::string item; std::getline(list, item, ',');)
+        options.threads.push_back(positive(item));
+      if (options.threads.empty())
+        throw std::invalid_argument("--threads is empty; give numbers such as 1,2");
+    } else {
+      throw std::invalid_argument("unknown option '" + key + "'");
+    }
+  }
+  return options;
+}
+
+inline double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
+}
+
+/// Seconds of one of `times` calls.
+template <class Run>
+double seconds_of(int times, const Run& run) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < times; ++i) run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / times;
+}
+
+/// main of the benchmark `name`: prepare(options) throws std::invalid_argument for wrong usage and
+/// returns what is run then.
+template <class Prepare>
+int run_main(const char* name, const char* usage, int argc, char** argv, const Options& defaults,
+             const Prepare& prepare) {
+  try {
+    const Options options = parse(argc, argv, defaults);
+    if (options.help) {
+      std::cout << usage;
+      return 0;
+    }
+    const auto bench = prepare(options);
+    bench();
+    return 0;
+  } catch (const std::invalid_argument& e) {
+    std::cerr << "error: " << name << ": " << e.what() << "; see --help\n";
+    return 2;
+  } catch (const std::exception& e) {
+    std::cerr << "error: " << e.what() << "\n";
+    return 1;
+  }
+}
+
+}  // namespace attn::bench
