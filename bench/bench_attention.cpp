@@ -1,14 +1,19 @@
-// Attention with entropy against LibTorch's own CPU flash attention (without entropy) and the
-// softmax matrix written out. Interleaved repetitions, medians, one process. Ours always computes
-// the entropy, and in the backward pass takes a gradient for output, log-sum-exp and entropy;
-// LibTorch's for the output alone.
+// Attention with entropy against its peers, interleaved repetitions, medians, one process:
+//   libtorch-sdpa    LibTorch's own CPU flash attention, without entropy
+//   two-calls        the entropy by the identity H = LSE - scale q.(P K): LibTorch's kernel twice;
+//   its
+//                    backward knows no gradient of LSE, so forward only
+//   materialised     the softmax matrix written out, where it fits
+//   without-entropy  our own kernels, not asked for it: what the entropy costs ("ours" there: the
+//                    kernels called in the same way, asked for it)
+// Ours always computes the entropy, and in the backward pass takes a gradient for output,
+// log-sum-exp and entropy; LibTorch's for the output alone.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <functional>
@@ -21,6 +26,8 @@
 
 #include "attn/attention.h"
 #include "attn/core.h"
+#include "bench/bench_common.h"
+#include "bench/bench_core.h"
 
 namespace {
 
@@ -33,12 +40,8 @@ constexpr const char* kUsage =
     "  --quick      two repetitions, and only cases of fewer than 2000 tokens\n"
     "example: bench-attention --threads 1 --cases 1024\n";
 
-struct Options {
-  bool json = false, quick = false, help = false;
-  std::vector<int> threads = {1, 2};
-  std::string cases;
-  int repeats = 7;
-};
+using attn::bench::median;
+using attn::bench::Options;
 
 struct Case {
   int64_t b, h, n, d;
@@ -55,6 +58,7 @@ struct Row {
   std::string pass, peer;
   int threads;
   double ours_ms, peer_ms;
+  double of_sgemm;  // our FLOP/s by those of at::mm, 1024^3, on as many threads
 };
 
 /// Inputs and incoming gradients of one case.
@@ -89,6 +93,23 @@ void run_libtorch(const Data& data, const Case& c, bool backward) {
   if (backward) differentiate({out}, data, {data.dout});
 }
 
+void run_two_calls(const Data& data, const Case& c, bool) {
+  const auto run = [&](const at::Tensor& values) {
+    return at::_scaled_dot_product_flash_attention_for_cpu(data.q, data.k, values, 0.0, c.causal);
+  };
+  const auto [out, lse] = run(data.v);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(c.d));
+  const at::Tensor entropy = lse - (data.q * std::get<0>(run(data.k))).sum(-1) * scale;
+}
+
+void run_kernels(const Data& data, const Case& c, bool backward) {
+  attn::bench::run_core(data.q, data.k, data.v, data.dout, data.drow, c.causal, true, backward);
+}
+
+void run_without_entropy(const Data& data, const Case& c, bool backward) {
+  attn::bench::run_core(data.q, data.k, data.v, data.dout, data.drow, c.causal, false, backward);
+}
+
 void run_materialised(const Data& data, const Case& c, bool backward) {
   at::Tensor s =
       at::matmul(data.q, data.k.transpose(-2, -1)) * (1.0 / std::sqrt(static_cast<double>(c.d)));
@@ -100,20 +121,29 @@ void run_materialised(const Data& data, const Case& c, bool backward) {
 }
 
 double seconds_of(const Run& run, const Data& data, const Case& c, bool backward, int times) {
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < times; ++i) run(data, c, backward);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / times;
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
+  return attn::bench::seconds_of(times, [&] { run(data, c, backward); });
 }
 
 /// The written-out form holds about four matrices of N x N at once.
 bool fits_materialised(const Case& c) {
   return 4.0 * 4.0 * c.b * c.h * c.n * c.n < 2e9;
+}
+
+/// FLOP/s of a large matrix product, the most that this machine gives.
+double sgemm_peak() {
+  const at::Tensor a = at::randn({1024, 1024}), b = at::randn({1024, 1024});
+  at::Tensor out = at::empty({1024, 1024});
+  double best = 1e9;
+  for (int i = 0; i < 5; ++i)
+    best = std::min(best, attn::bench::seconds_of(2, [&] { at::mm_out(out, a, b); }));
+  return 2.0 * 1024 * 1024 * 1024 / best;
+}
+
+/// The products alone (2 forward, 5 backward), half of them where causal.
+double flops(const Case& c, bool backward) {
+  const double n = static_cast<double>(c.n);
+  return (backward ? 14.0 : 4.0) * static_cast<double>(c.b * c.h * c.d) * n * n /
+         (c.causal ? 2 : 1);
 }
 
 void measure(const Case& c, bool backward, int threads, const Options& options,
@@ -123,7 +153,10 @@ void measure(const Case& c, bool backward, int threads, const Options& options,
   for (at::Tensor* t : {&data.q, &data.k, &data.v}) t->set_requires_grad(backward);
   std::vector<std::pair<std::string, Run>> runs = {{"ours", run_ours},
                                                    {"libtorch-sdpa", run_libtorch}};
+  if (!backward) runs.emplace_back("two-calls", run_two_calls);
   if (fits_materialised(c)) runs.emplace_back("materialised", run_materialised);
+  runs.emplace_back("kernels", run_kernels);
+  runs.emplace_back("without-entropy", run_without_entropy);
   std::map<std::string, std::vector<double>> times;
   std::map<std::string, int> inner;
   for (const auto& [name, run] : runs) {
@@ -135,16 +168,19 @@ void measure(const Case& c, bool backward, int threads, const Options& options,
       times[name].push_back(seconds_of(run, data, c, backward, inner[name]));
     }
   }
-  for (size_t i = 1; i < runs.size(); ++i) {
-    rows.push_back({c, backward ? "forward+backward" : "forward", runs[i].first, threads,
-                    1e3 * median(times["ours"]), 1e3 * median(times[runs[i].first])});
+  const double peak = sgemm_peak();
+  for (const auto& [name, run] : runs) {
+    if (name == "ours" || name == "kernels") continue;
+    const double ours = median(times[name == "without-entropy" ? "kernels" : "ours"]);
+    rows.push_back({c, backward ? "forward+backward" : "forward", name, threads, 1e3 * ours,
+                    1e3 * median(times[name]), flops(c, backward) / ours / peak});
   }
 }
 
 void print_row(const Row& r) {
-  std::printf("%-16s %-7s %-17s %d  %-14s %10.3f %10.3f %7.3f\n", r.shape.name().c_str(),
+  std::printf("%-16s %-7s %-17s %d  %-15s %10.3f %10.3f %7.3f %8.2f\n", r.shape.name().c_str(),
               r.shape.causal ? "causal" : "full", r.pass.c_str(), r.threads, r.peer.c_str(),
-              r.ours_ms, r.peer_ms, r.ours_ms / r.peer_ms);
+              r.ours_ms, r.peer_ms, r.ours_ms / r.peer_ms, r.of_sgemm);
   std::fflush(stdout);
 }
 
@@ -174,55 +210,10 @@ void print_json(const std::vector<Row>& rows) {
                    {"threads", r.threads},
                    {"ours_ms", r.ours_ms},
                    {"peer_ms", r.peer_ms},
-                   {"ratio", r.ours_ms / r.peer_ms}});
+                   {"ratio", r.ours_ms / r.peer_ms},
+                   {"of_sgemm_peak", r.of_sgemm}});
   }
   std::cout << all.dump(1) << "\n";
-}
-
-int positive(const std::string& text) {
-  size_t used = 0;
-  int value = 0;
-  try {
-    value = std::stoi(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  if (used != text.size() || value < 1)
-    throw std::invalid_argument("expected a positive whole number, found '" + text + "'");
-  return value;
-}
-
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string key = argv[i];
-    const auto value = [&]() -> std::string {
-      if (i + 1 >= argc) throw std::invalid_argument(key + " needs a value");
-      return argv[++i];
-    };
-    if (key == "--json") {
-      options.json = true;
-    } else if (key == "--help" || key == "-h") {
-      options.help = true;
-    } else if (key == "--quick") {
-      options.quick = true;
-      options.repeats = 2;
-    } else if (key == "--cases") {
-      options.cases = value();
-    } else if (key == "--repeats") {
-      options.repeats = positive(value());
-    } else if (key == "--threads") {
-      options.threads.clear();
-      std::istringstream list(value());
-      for (std::string item; std::getline(list, item, ',');)
-        options.threads.push_back(positive(item));
-      if (options.threads.empty())
-        throw std::invalid_argument("--threads is empty; give numbers such as 1,2");
-    } else {
-      throw std::invalid_argument("unknown option '" + key + "'");
-    }
-  }
-  return options;
 }
 
 /// The cases that the options leave, each without and with a causal mask.
@@ -246,13 +237,13 @@ std::vector<Case> cases_of(const Options& options) {
   return cases;
 }
 
-int bench(const std::vector<Case>& cases, const Options& options) {
+void bench(const std::vector<Case>& cases, const Options& options) {
   std::vector<Row> rows;
   if (!options.json) {
     std::printf("SIMD %s; medians of %d interleaved repetitions, fp32\n",
                 attn::core::simd_target().c_str(), options.repeats);
-    std::printf("%-16s %-7s %-17s T  %-14s %10s %10s %7s\n", "(B,H,N,D)", "mask", "pass", "peer",
-                "ours ms", "peer ms", "ratio");
+    std::printf("%-16s %-7s %-17s T  %-15s %10s %10s %7s %8s\n", "(B,H,N,D)", "mask", "pass",
+                "peer", "ours ms", "peer ms", "ratio", "of sgemm");
   }
   for (const int threads : options.threads) {
     at::set_num_threads(threads);
@@ -270,29 +261,13 @@ int bench(const std::vector<Case>& cases, const Options& options) {
   } else {
     print_means(rows);
   }
-  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  Options options;
-  std::vector<Case> cases;
-  try {
-    options = parse(argc, argv);
-    if (options.help) {
-      std::cout << kUsage;
-      return 0;
-    }
-    cases = cases_of(options);
-  } catch (const std::invalid_argument& e) {
-    std::cerr << "error: bench-attention: " << e.what() << "; see --help\n";
-    return 2;
-  }
-  try {
-    return bench(cases, options);
-  } catch (const std::exception& e) {
-    std::cerr << "error: " << e.what() << "\n";
-    return 1;
-  }
+  return attn::bench::run_main(
+      "bench-attention", kUsage, argc, argv, {}, [](const Options& options) {
+        return [options, cases = cases_of(options)] { bench(cases, options); };
+      });
 }
