@@ -49,7 +49,7 @@ case "$kind" in
     cmake --build build --target consumer-object >said 2>&1 || die "compiling with the tree's headers" ;;
   python)
     python=$("$tree/dev" peers --path 2>/dev/null) || { echo "skipped: the Python packages are not there; ./dev peers fetches them (1.6 GB)"; exit 77; }
-    "$python" source/main.py "$(echo "$prefix"/lib*/libattn.so)" ;;
+    for program in main compile; do "$python" "source/$program.py" "$(echo "$prefix"/lib*/libattn.so)"; done ;;
   *) die "no such consumer" ;;
 esac
 echo "consumer $kind: passed"
