@@ -3,10 +3,14 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/nn/modules/activation.h>
 
 #include <cmath>
+#include <functional>
+#include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "attn/error.h"
@@ -28,7 +32,7 @@ Pair make_pair(int64_t e, int64_t h, int64_t kdim, int64_t vdim, bool bias) {
   Pair pair{std::make_shared<MultiheadAttention>(o), torch::nn::MultiheadAttention(t)};
   pair.ours->to(at::kDouble);
   pair.theirs->to(at::kDouble);
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const auto from = pair.ours->named_parameters();
   auto to = pair.theirs->named_parameters();
   EXPECT_EQ(from.size(), to.size());
@@ -47,7 +51,7 @@ class AgainstLibTorch : public testing::TestWithParam<std::tuple<int, int, bool>
 
 TEST_P(AgainstLibTorch, OutputsAndAllGradients) {
   const auto [kdim, vdim, bias] = GetParam();
-  torch::manual_seed(3);
+  at::manual_seed(3);
   const int64_t e = 12;
   Pair pair = make_pair(e, 3, kdim, vdim, bias);
   const auto input = [](int64_t n, int64_t w) {
@@ -132,7 +136,7 @@ TEST(MultiheadAttention, DropoutIsSeededAndOnlyInTraining) {
   evaluated.eval();
   const at::Tensor x = at::randn({1, 6, 8});
   const auto draw = [&](uint64_t seed) {
-    torch::manual_seed(seed);
+    at::manual_seed(seed);
     return module.forward(x, x, x).out;
   };
   EXPECT_TRUE(at::equal(draw(1), draw(1)));
