@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "libattn/ops/check.h"
+#include "libattn/ops/layout.h"
 #include "libattn/ops/probe_scope.h"
 #include "libattn/ops/views.h"
 
@@ -14,23 +15,6 @@ namespace {
 at::Tensor with_contiguous_columns(const at::Tensor& tensor) {
   return !tensor.defined() || tensor.size(-1) <= 1 || tensor.stride(-1) == 1 ? tensor
                                                                              : tensor.contiguous();
-}
-
-/// (B,H,N,columns) laid out in memory as `like` is: (B,N,H,D) where like is a transposed view of
-/// that. Packed: (T,H,columns).
-at::Tensor empty_as(const at::Tensor& like, int64_t columns) {
-  if (like.dim() == 3) return at::empty({like.size(0), like.size(1), columns}, like.options());
-  const int64_t b = like.size(0), h = like.size(1), n = like.size(2);
-  if (!like.is_contiguous() && like.transpose(1, 2).is_contiguous()) {
-    return at::empty({b, n, h, columns}, like.options()).transpose(1, 2);
-  }
-  return at::empty({b, h, n, columns}, like.options());
-}
-
-/// A number per head and row of `like`, for `heads` heads: (B,H,N), packed (H,T).
-at::Tensor empty_rows(const at::Tensor& like, int64_t heads) {
-  if (like.dim() == 3) return at::empty({heads, like.size(0)}, like.options());
-  return at::empty({like.size(0), heads, like.size(2)}, like.options());
 }
 
 /// (H) or (B,H).

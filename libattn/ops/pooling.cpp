@@ -1,6 +1,9 @@
 #include "attn/pooling.h"
 
 #include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -11,11 +14,16 @@
 #include "attn/error.h"
 #include "libattn/ops/check.h"
 #include "libattn/ops/first_order.h"
+#include "libattn/ops/layout.h"
+#include "libattn/ops/pooling_call.h"
 #include "libattn/ops/probe_scope.h"
+#include "libattn/ops/registration.h"
 
 namespace attn {
 namespace {
 
+using ops::PoolBackwardCall;
+using ops::PoolResults;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::tensor_list;
@@ -112,33 +120,60 @@ tensor_list run_backward(const at::Tensor& given_scores, const at::Tensor& given
   return outgoing;
 }
 
+PoolResults dispatch_pool(const ops::PoolCall& c) {
+  ops::register_operators();
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("attn::attention_pool", "")
+                             .typed<ops::PoolSignature>();
+  return op.call(c.scores, c.values, c.offsets);
+}
+
+ops::PoolGradients dispatch_pool_backward(const PoolBackwardCall& b) {
+  ops::register_operators();
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("attn::attention_pool_backward", "")
+                             .typed<ops::PoolBackwardSignature>();
+  return op.call(b.dout, b.dlse, b.dentropy, b.out, b.lse, b.lse_tail, b.entropy, b.wanted,
+                 b.forward.scores, b.forward.values, b.forward.offsets);
+}
+
 struct PoolFunction : public Function<PoolFunction> {
   static tensor_list forward(AutogradContext* ctx, const at::Tensor& scores,
                              const at::Tensor& values, const at::Tensor& offsets) {
-    const Saved s = run_forward(scores, values, offsets);
+    const at::AutoDispatchBelowADInplaceOrView below;
+    const auto [out, lse, entropy, lse_tail] = dispatch_pool({scores, values, offsets});
     ctx->set_materialize_grads(false);
-    ctx->save_for_backward({scores, values, offsets, s.out, s.lse, s.lse_tail, s.entropy});
-    return {s.out, s.lse, s.entropy};
+    ctx->save_for_backward({scores, values, offsets, out, lse, lse_tail, entropy});
+    ctx->mark_non_differentiable({lse_tail});
+    return {out, lse, entropy, lse_tail};
   }
 
   static tensor_list backward(AutogradContext* ctx, const tensor_list& incoming) {
     const tensor_list kept = ctx->get_saved_variables();
     tensor_list g(3);
     if (!incoming[0].defined() && !incoming[1].defined() && !incoming[2].defined()) return g;
-    const Saved s{kept[3].detach(), kept[4].detach(), kept[5].detach(), kept[6].detach()};
-    const bool scores = ctx->needs_input_grad(0), values = ctx->needs_input_grad(1);
-    const tensor_list found = ops::first_order(
-        kOp, {kept[0], kept[1], incoming[0], incoming[1], incoming[2]},
-        [&] { return run_backward(kept[0], kept[1], kept[2], s, incoming, scores, values); });
+    PoolBackwardCall b;
+    b.dout = ops::if_defined(incoming[0]);
+    b.dlse = ops::if_defined(incoming[1]);
+    b.dentropy = ops::if_defined(incoming[2]);
+    b.out = kept[3].detach(), b.lse = kept[4].detach(), b.lse_tail = kept[5].detach();
+    b.entropy = kept[6].detach();
+    b.wanted = {ctx->needs_input_grad(0), ctx->needs_input_grad(1)};
+    b.forward = {kept[0].detach(), kept[1].detach(), kept[2]};
+    const tensor_list found =
+        ops::first_order(kOp, {kept[0], kept[1], incoming[0], incoming[1], incoming[2]}, [&] {
+          const auto [scores, values] = dispatch_pool_backward(b);
+          return tensor_list{ops::if_asked(b.wanted[0], scores),
+                             ops::if_asked(b.wanted[1], values)};
+        });
     std::copy(found.begin(), found.end(), g.begin());
     return g;
   }
 };
 
-}  // namespace
-
-PoolResult attention_pool(const at::Tensor& scores, const at::Tensor& values,
-                          const at::Tensor& offsets) {
+/// Throws unless scores and values fit each other; returns the offsets, checked and contiguous.
+at::Tensor check_pool(const at::Tensor& scores, const at::Tensor& values,
+                      const at::Tensor& offsets) {
   ops::check_input(kOp, "scores", scores, 2, "(T, K): instances, heads");
   ops::check_input(kOp, "values", values, 2, "(T, D): instances, features");
   ops::check_same_type(kOp, "values", values, "scores", scores);
@@ -147,13 +182,63 @@ PoolResult attention_pool(const at::Tensor& scores, const at::Tensor& values,
                 " rows and values " + std::to_string(values.size(0)) +
                 "; expected one row of each per instance");
   }
-  const at::Tensor packed = ops::check_offsets(kOp, offsets, scores.size(0));
-  if (!c10::GradMode::is_enabled() || !(scores.requires_grad() || values.requires_grad())) {
-    const Saved s = run_forward(scores, values, packed);
-    return {s.out, s.lse, s.entropy};
+  return ops::check_offsets(kOp, offsets, scores.size(0));
+}
+
+}  // namespace
+
+PoolResults ops::pool_kernel(const PoolCall& c) {
+  const Saved s = run_forward(c.scores, c.values, check_pool(c.scores, c.values, c.offsets));
+  return {s.out, s.lse, s.entropy, s.lse_tail};
+}
+
+PoolResults ops::pool_shapes(const PoolCall& c) {
+  const c10::SymInt bags = c.offsets.sym_size(0) - 1, heads = c.scores.sym_size(1);
+  const auto rows = [&] { return at::empty_symint({bags, heads}, c.values.options()); };
+  return {at::empty_symint({bags, heads, c.values.sym_size(1)}, c.values.options()), rows(), rows(),
+          rows()};
+}
+
+PoolResults ops::pool_autograd(const PoolCall& c) {
+  if (!c10::GradMode::is_enabled() || !(c.scores.requires_grad() || c.values.requires_grad())) {
+    const at::AutoDispatchBelowADInplaceOrView below;
+    return dispatch_pool(c);
   }
-  const tensor_list r = PoolFunction::apply(scores, values, packed);
-  return {r[0], r[1], r[2]};
+  const tensor_list r = PoolFunction::apply(c.scores, c.values, c.offsets);
+  return {r[0], r[1], r[2], r[3]};
+}
+
+PoolResults ops::pool_autocast(const PoolCall& c) {
+  const c10::impl::ExcludeDispatchKeyGuard off(c10::DispatchKey::AutocastCPU);
+  const auto cast = [](const at::Tensor& t) {
+    return at::autocast::cached_cast(at::kFloat, t, c10::DeviceType::CPU);
+  };
+  return dispatch_pool({cast(c.scores), cast(c.values), c.offsets});
+}
+
+ops::PoolGradients ops::pool_backward_kernel(const PoolBackwardCall& b) {
+  const PoolCall& c = b.forward;
+  const auto given = [](const std::optional<at::Tensor>& t) { return t.value_or(at::Tensor()); };
+  const tensor_list g = run_backward(
+      c.scores, c.values, check_pool(c.scores, c.values, c.offsets),
+      {b.out.contiguous(), b.lse.contiguous(), b.lse_tail.contiguous(), b.entropy.contiguous()},
+      {given(b.dout), given(b.dlse), given(b.dentropy)}, b.wanted[0], b.wanted[1]);
+  return {or_empty(g[0], c.scores), or_empty(g[1], c.scores)};
+}
+
+ops::PoolGradients ops::pool_backward_shapes(const PoolBackwardCall& b) {
+  const auto like = [&](bool wanted, const at::Tensor& t) {
+    return wanted ? at::empty_symint(t.sym_sizes(), t.options()) : at::empty({0}, t.options());
+  };
+  return {like(b.wanted[0], b.forward.scores), like(b.wanted[1], b.forward.values)};
+}
+
+PoolResult attention_pool(const at::Tensor& scores, const at::Tensor& values,
+                          const at::Tensor& offsets) {
+  if (!scores.defined() || !values.defined() || !offsets.defined())
+    check_pool(scores, values, offsets);  // the dispatcher has no word for it
+  const auto [out, lse, entropy, lse_tail] = dispatch_pool({scores, values, offsets});
+  return {out, lse, entropy};
 }
 
 at::Tensor pool_weights(const at::Tensor& scores, const at::Tensor& offsets) {
