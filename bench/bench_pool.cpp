@@ -33,7 +33,11 @@ constexpr const char* kUsage =
 
 struct Case {
   int64_t n, d;
-  std::string name() const { return "(" + std::to_string(n) + "," + std::to_string(d) + ")"; }
+  std::string name() const {
+    std::ostringstream text;
+    text << '(' << n << ',' << d << ')';
+    return text.str();
+  }
 };
 
 struct Row {
@@ -122,7 +126,9 @@ std::vector<Case> cases_of(const Options& options) {
     if (c.name().find(options.cases) != std::string::npos && !(options.quick && c.n >= 100000))
       cases.push_back(c);
   }
-  if (cases.empty()) throw std::invalid_argument("no case has '" + options.cases + "' in its name");
+  if (cases.empty())
+    throw std::invalid_argument(
+        std::string("no case has '").append(options.cases).append("' in its name"));
   return cases;
 }
 
