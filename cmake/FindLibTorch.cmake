@@ -39,7 +39,7 @@ foreach(_lib c10 torch_cpu c10_cuda torch_cuda)
     HINTS ${_libtorch_roots} PATH_SUFFIXES lib NO_DEFAULT_PATH NO_CACHE)
 endforeach()
 
-if(LibTorch_INCLUDE_DIR)
+if(EXISTS "${LibTorch_INCLUDE_DIR}/torch/headeronly/version.h")
   file(STRINGS "${LibTorch_INCLUDE_DIR}/torch/headeronly/version.h" _version_lines
        REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
   string(REGEX REPLACE "[^0-9;]" "" _version_lines "${_version_lines}")

@@ -30,7 +30,7 @@ Head<T> head_of(const AttentionInput<T>& in, int64_t batch, int64_t head) {
   h.has_slope = in.slope.data != nullptr;
   if (h.has_slope) h.slope = in.slope.data[batch * in.slope.batch + head * in.slope.head];
   if (in.sink.data != nullptr) h.sink = in.sink.data[batch * in.sink.batch + head * in.sink.head];
-  h.has_sink = in.sink.data != nullptr && h.sink > -std::numeric_limits<T>::infinity();
+  h.has_sink = in.sink.data != nullptr && h.sink != -std::numeric_limits<T>::infinity();
   h.has_dropout = in.dropout > 0;
   h.q = rows_of(in, in.q, batch, head, h.query0);
   h.k = rows_of(in, in.k, batch, h.kv_head, h.key0);

@@ -34,7 +34,10 @@ BackwardPlan<T>::BackwardPlan(const AttentionInput<T>& in, const AttentionGradie
   for (int64_t b = 0; b < in.batch; ++b) {
     Sequence& s = sequences_[static_cast<size_t>(b)];
     const int64_t pieces = group_ * divided_up(queries_of(in, b), kChunkQueries);
-    const bool one = gradient.dbias.data != nullptr && gradient.dbias.row == 0;
+    // Chunks add to the same dbias where it has no rows, and where the heads of a group share it:
+    // then there is one.
+    const bool one = gradient.dbias.data != nullptr &&
+                     (gradient.dbias.row == 0 || (gradient.dbias.head == 0 && group_ > 1));
     s.chunks = one ? 1 : std::clamp<int64_t>(wanted, 1, std::max<int64_t>(pieces, 1));
     s.first_part = parts;
     if (s.chunks > 1) parts += kv_heads_ * s.chunks * keys_of(in, b);

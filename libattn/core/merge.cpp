@@ -71,7 +71,7 @@ void merge_statistics(const std::vector<AttentionOutput<T>>& parts, const RowWei
     double entropy = 0;
     for (size_t s = 0; s < parts.size(); ++s)
       entropy += w.weight[s] * w.surprise(parts, s, b, h, i);
-    *at_row(to.entropy, b, h, i) = w.dead ? T(0) : static_cast<T>(entropy);
+    *at_row(to.entropy, b, h, i) = w.dead ? T(0) : static_cast<T>(std::max(entropy, 0.0));
   }
   if (to.row_max.data != nullptr) {
     T top = kLowest;

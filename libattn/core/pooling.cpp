@@ -72,6 +72,7 @@ HWY_NOINLINE void pool_chunk(const PoolInput<T>& in, int64_t first, int64_t last
   T* weights = scratch.take<T>(in.heads * kInstances);
   T* factors = scratch.take<T>(in.heads);
   std::fill_n(states, in.heads, PoolState<T>{});
+  std::fill_n(out, in.heads * in.d, T(0));
   for (int64_t i = first; i < last; i += kInstances) {
     const int64_t n = std::min(kInstances, last - i);
     transpose_scores(in.scores + i * in.scores_row, in.scores_row, n, in.heads, weights);

@@ -21,11 +21,10 @@ namespace attn::core::HWY_NAMESPACE {
 /// Instances worked on at a time: their weights stay in the nearest cache.
 inline constexpr int64_t kInstances = 256;
 
-/// row *= factor; one that is not begun (factor 0) becomes 0 whatever it held.
+/// row *= factor.
 template <class T>
 HWY_INLINE void scale_row(T* HWY_RESTRICT row, int64_t columns, T factor) {
   if (factor == T(1)) return;
-  if (factor == T(0)) return static_cast<void>(std::fill_n(row, columns, T(0)));
   for (int64_t c = 0; c < columns; ++c) row[c] *= factor;
 }
 

@@ -127,6 +127,7 @@ struct AttentionFunction : public Function<AttentionFunction> {
 
 ops::AttentionResults ops::attention_autograd(const AttentionCall& call) {
   const auto inputs = inputs_of(call);
+  refuse_forward_mode(kOp, inputs);
   const bool differentiate = c10::GradMode::is_enabled() &&
                              std::any_of(inputs.begin(), inputs.end(), [](const at::Tensor& t) {
                                return t.defined() && t.requires_grad();

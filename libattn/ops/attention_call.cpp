@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "attn/error.h"
 #include "libattn/ops/check.h"
@@ -47,13 +48,37 @@ uint32_t offset_of(int64_t given) {
   return static_cast<uint32_t>(given);
 }
 
-/// Of shapes alone as well: no tensor but q decides where a call goes.
-void check_one_device(const AttentionCall& c) {
-  for (const auto& [name, t] : {std::pair{"k", &c.k}, std::pair{"v", &c.v}}) {
-    if (t->device() != c.q.device())
-      throw Error("attention: q is on device " + c.q.device().str() + " and " + name + " on " +
-                  t->device().str() + "; expected one device");
-  }
+/// Every tensor of a call; undefined where not given.
+std::vector<at::Tensor> tensors_of(const AttentionCall& c) {
+  std::vector<at::Tensor> all{c.q, c.k, c.v};
+  for (const auto* t :
+       {&c.bias, &c.key_padding_mask, &c.slopes, &c.sink, &c.q_offsets, &c.k_offsets})
+    all.push_back(t->value_or(at::Tensor()));
+  return all;
+}
+
+/// Shapes of what backward is given beside the call, which is checked.
+void check_backward(const AttentionBackwardCall& b) {
+  const at::Tensor &q = b.forward.q, &k = b.forward.k;
+  const bool packed = q.dim() == 3;
+  const auto rows_of = [&](const at::Tensor& t) -> std::vector<int64_t> {
+    if (packed) return {q.size(1), t.size(0)};
+    return {t.size(0), q.size(1), t.size(2)};
+  };
+  std::vector<int64_t> out = q.sizes().vec();
+  out.back() = b.forward.v.size(-1);
+  const auto check = [&](const char* name, const std::optional<at::Tensor>& t,
+                         at::IntArrayRef sizes) {
+    if (t) check_sizes("attention_backward", name, *t, sizes, q);
+  };
+  check("out", b.out, out);
+  check("dout", b.dout, out);
+  check("lse", b.lse, rows_of(q));
+  check("lse_tail", b.lse_tail, rows_of(q));
+  check("entropy", b.entropy, rows_of(q));
+  check("dlse", b.dlse, rows_of(q));
+  check("dentropy", b.dentropy, rows_of(q));
+  check("dcolumn_mass", b.dcolumn_mass, rows_of(k));
 }
 
 AttentionProblem problem_of(const AttentionCall& c) {
@@ -135,7 +160,7 @@ AttentionResults attention_kernel(const AttentionCall& call) {
 }
 
 AttentionResults attention_shapes(const AttentionCall& c) {
-  check_one_device(c);
+  check_shapes_only("attention", tensors_of(c));
   const c10::SymInt heads = c.q.sym_size(1);
   const auto rows = [&](bool wanted, const at::Tensor& like) {
     return wanted ? empty_rows(like, heads) : at::empty({0}, like.options());
@@ -159,8 +184,10 @@ AttentionResults attention_autocast(const AttentionCall& call) {
 
 AttentionGradients attention_backward_kernel(const AttentionBackwardCall& b) {
   const AttentionProblem p = problem_of(b.forward);
+  check_backward(b);
   AttentionSaved saved;
-  saved.out = b.out, saved.lse = b.lse, saved.lse_tail = b.lse_tail, saved.entropy = b.entropy;
+  saved.out = b.out.size(-1) <= 1 || b.out.stride(-1) == 1 ? b.out : b.out.contiguous();
+  saved.lse = b.lse, saved.lse_tail = b.lse_tail, saved.entropy = b.entropy;
   const auto given = [](const std::optional<at::Tensor>& t) { return t.value_or(at::Tensor()); };
   const auto g = attention_backward(
       p, saved, {given(b.dout), given(b.dlse), given(b.dentropy), given(b.dcolumn_mass)}, b.wanted);

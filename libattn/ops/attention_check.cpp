@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <sstream>
 #include <string>
 
 #include "attn/error.h"
@@ -78,11 +79,25 @@ void check_per_head(const char* name, const at::Tensor& tensor, const at::Tensor
        std::to_string(n.batch) + ", " + std::to_string(n.heads) + ") on the CPU");
 }
 
-void check_numbers(const AttentionOptions& o, double scale) {
-  if (!std::isfinite(scale))
-    fail("scale is " + std::to_string(scale) + "; expected a finite number");
-  if (!(o.softcap >= 0 && std::isfinite(o.softcap)))
-    fail("softcap is " + std::to_string(o.softcap) + "; expected a positive number, or 0 for none");
+std::string number_text(double x) {
+  std::ostringstream text;
+  text << x;
+  return text.str();
+}
+
+/// Numbers as the kernels will read them, in the type of the tensors.
+void check_numbers(const AttentionOptions& o, double scale, at::ScalarType type) {
+  const auto in_type = [&](double x) {
+    return type == at::kFloat ? static_cast<double>(static_cast<float>(x)) : x;
+  };
+  if (!std::isfinite(in_type(scale)))
+    fail("scale is " + number_text(scale) + "; expected a number that is finite as " +
+         c10::toString(type));
+  const double cap = in_type(o.softcap);
+  if (!(o.softcap == 0 || (cap > 0 && std::isfinite(cap) && std::isfinite(in_type(1 / cap)))))
+    fail("softcap is " + number_text(o.softcap) +
+         "; expected a positive number that is finite as " + c10::toString(type) +
+         ", and its inverse too, or 0 for none");
   if (!(o.dropout >= 0 && o.dropout < 1))
     fail("dropout is " + std::to_string(o.dropout) + "; expected a number in [0, 1)");
   if (o.causal != Causal::none && o.window_right > 0)
@@ -136,7 +151,7 @@ AttentionProblem check_attention(const at::Tensor& q, const at::Tensor& k, const
   if (options.sink.defined()) check_per_head("sink", options.sink, q, n);
   p.mask = options.key_padding_mask;
   p.scale = options.scale.value_or(1.0 / std::sqrt(static_cast<double>(q.size(-1))));
-  check_numbers(options, p.scale);
+  check_numbers(options, p.scale, q.scalar_type());
   p.options = options;
   for (at::Tensor* tensor : {&p.options.bias, &p.options.key_padding_mask, &p.options.slopes,
                              &p.options.sink, &p.options.q_offsets, &p.options.k_offsets})

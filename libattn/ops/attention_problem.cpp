@@ -151,6 +151,10 @@ Gradients attention_backward(const AttentionProblem& p, const AttentionSaved& sa
   Gradients outgoing;
   for (const size_t i : {kQ, kK, kV})
     if (wanted[i]) outgoing[i] = empty_as(p.inputs[i], p.inputs[i].size(-1));
+  if (p.inputs[kQ].size(1) == 0) {  // no head: no kernel runs
+    for (const at::Tensor& g : outgoing)
+      if (g.defined()) g.zero_();
+  }
   for (const size_t i : {kBias, kSlopes, kSink})
     if (wanted[i]) outgoing[i] = at::zeros(p.inputs[i].sizes(), p.inputs[i].options());
   if (p.inputs[kQ].scalar_type() == at::kFloat) {

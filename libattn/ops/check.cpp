@@ -6,12 +6,16 @@
 
 namespace attn::ops {
 
-std::string shape_text(const at::Tensor& tensor) {
+std::string shape_text(at::IntArrayRef sizes) {
   std::string text = "(";
-  for (int64_t i = 0; i < tensor.dim(); ++i) {
-    text += (i > 0 ? ", " : "") + std::to_string(tensor.size(i));
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    text += (i > 0 ? ", " : "") + std::to_string(sizes[i]);
   }
   return text + ")";
+}
+
+std::string shape_text(const at::Tensor& tensor) {
+  return shape_text(tensor.sizes());
 }
 
 void check_input(const char* op, const char* name, const at::Tensor& tensor, int64_t dim,
@@ -40,6 +44,28 @@ void check_same_type(const char* op, const char* name, const at::Tensor& tensor,
   throw Error(std::string(op) + ": " + name + " has type " + c10::toString(tensor.scalar_type()) +
               " and " + reference_name + " has " + c10::toString(reference.scalar_type()) +
               "; both must have the same type");
+}
+
+void check_sizes(const char* op, const char* name, const at::Tensor& tensor, at::IntArrayRef sizes,
+                 const at::Tensor& reference) {
+  if (tensor.defined() && tensor.sizes() == sizes &&
+      tensor.scalar_type() == reference.scalar_type() && tensor.device() == reference.device() &&
+      tensor.layout() == at::kStrided)
+    return;
+  const std::string where = std::string(op) + ": " + name;
+  if (!tensor.defined()) throw Error(where + " is an undefined tensor");
+  throw Error(where + " is " + c10::toString(tensor.scalar_type()) + " " + shape_text(tensor) +
+              " on " + tensor.device().str() + "; expected " +
+              c10::toString(reference.scalar_type()) + " " + shape_text(sizes) + " on " +
+              reference.device().str());
+}
+
+void check_shapes_only(const char* op, at::TensorList tensors) {
+  for (const at::Tensor& t : tensors) {
+    if (t.defined() && !t.is_meta())
+      throw Error(std::string(op) + ": a tensor of shape " + shape_text(t) + " is on " +
+                  t.device().str() + " beside others on meta; expected one device");
+  }
 }
 
 at::Tensor check_offsets(const char* op, const at::Tensor& offsets, int64_t total) {

@@ -23,8 +23,18 @@ void check_same_type(const char* op, const char* name, const at::Tensor& tensor,
 /// at `total`. Returns it contiguous.
 at::Tensor check_offsets(const char* op, const at::Tensor& offsets, int64_t total);
 
+/// Throws attn::Error unless `tensor` is what backward needs beside `reference`: of its type and
+/// device, with these sizes.
+void check_sizes(const char* op, const char* name, const at::Tensor& tensor, at::IntArrayRef sizes,
+                 const at::Tensor& reference);
+
+/// Throws attn::Error where a tensor (undefined ones are passed over) holds data while another has
+/// only shapes: one tensor alone decides which of the two a call is about.
+void check_shapes_only(const char* op, at::TensorList tensors);
+
 /// "(2, 3, 4)".
 std::string shape_text(const at::Tensor& tensor);
+std::string shape_text(at::IntArrayRef sizes);
 
 /// How an undefined tensor enters torch::autograd::Function: as an empty optional.
 inline std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {

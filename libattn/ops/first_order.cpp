@@ -39,6 +39,15 @@ tensor_list defined_of(const tensor_list& tensors) {
 
 }  // namespace
 
+void refuse_forward_mode(const char* op, at::TensorList inputs) {
+  for (const at::Tensor& t : inputs) {
+    if (t.defined() && t._fw_grad(/*level=*/0).defined())
+      throw Error(std::string(op) +
+                  ": an input is a dual tensor (forward-mode derivative), which it does not "
+                  "support; use reverse mode, or write it out with matmul and softmax");
+  }
+}
+
 tensor_list first_order(const char* op, const tensor_list& inputs,
                         const std::function<tensor_list()>& compute) {
   tensor_list gradients;

@@ -14,4 +14,8 @@ namespace attn::ops {
 std::vector<at::Tensor> first_order(const char* op, const std::vector<at::Tensor>& inputs,
                                     const std::function<std::vector<at::Tensor>()>& compute);
 
+/// Throws attn::Error, naming `op`, where an input carries a forward-mode derivative (a dual
+/// tensor), which would be lost. Undefined inputs are passed over.
+void refuse_forward_mode(const char* op, at::TensorList inputs);
+
 }  // namespace attn::ops

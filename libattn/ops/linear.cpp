@@ -80,6 +80,7 @@ struct LinearFunction : public Function<LinearFunction> {
 LinearAttentionResult linear_attention(const at::Tensor& q, const at::Tensor& k,
                                        const at::Tensor& v, const LinearAttentionOptions& options) {
   const LinearProblem p = ops::check_linear(q, k, v, options);
+  ops::refuse_forward_mode("linear_attention", p.inputs);
   const bool differentiate = c10::GradMode::is_enabled() &&
                              std::any_of(p.inputs.begin(), p.inputs.end(), [](const at::Tensor& t) {
                                return t.defined() && t.requires_grad();

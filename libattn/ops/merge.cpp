@@ -122,6 +122,28 @@ tensor_list run_backward(const Parts& parts, const AttentionResult& merged,
   return flat;
 }
 
+/// Of a number per head and row: (B,H,N), packed (H,T).
+std::vector<int64_t> row_sizes(const at::Tensor& out) {
+  if (out.dim() == 3) return {out.size(1), out.size(0)};
+  return {out.size(0), out.size(1), out.size(2)};
+}
+
+/// What comes in beside the parts, which are checked.
+void check_backward(const MergeBackwardCall& b) {
+  const at::Tensor& like = b.out.front();
+  const std::vector<int64_t> rows = row_sizes(like);
+  const auto check = [&](const char* name, const std::optional<at::Tensor>& t,
+                         at::IntArrayRef sizes) {
+    if (t) ops::check_sizes("merge_attention_backward", name, *t, sizes, like);
+  };
+  check("merged_out", b.merged_out, like.sizes());
+  check("merged_lse", b.merged_lse, rows);
+  check("merged_entropy", b.merged_entropy, rows);
+  check("dout", b.dout, like.sizes());
+  check("dlse", b.dlse, rows);
+  check("dentropy", b.dentropy, rows);
+}
+
 /// The parts of a call, checked.
 Parts parts_of(const MergeCall& c) {
   const size_t n = c.out.size();
@@ -151,19 +173,23 @@ void ops::check_parts(const Parts& parts) {
   const AttentionResult& first = parts.front();
   for (size_t s = 0; s < parts.size(); ++s) {
     const AttentionResult& part = parts[s];
-    const auto check = [&](const std::string& what, const at::Tensor& t, const at::Tensor& like) {
+    const auto check = [&](const std::string& what, const at::Tensor& t, at::IntArrayRef sizes) {
       const std::string name = "part " + std::to_string(s) + ": " + what;
-      ops::check_input(kOp, name.c_str(), t, like.dim(), "the shape of the other parts");
+      ops::check_input(kOp, name.c_str(), t, static_cast<int64_t>(sizes.size()),
+                       "the shape of the other parts");
       ops::check_same_type(kOp, name.c_str(), t, "part 0", first.out);
-      if (t.sizes() != like.sizes())
+      if (t.sizes() != sizes)
         throw Error(std::string(kOp) + ": " + name + " has shape " + ops::shape_text(t) +
-                    " and that of part 0 " + ops::shape_text(like));
+                    "; expected " + ops::shape_text(sizes) + ", as the out of part 0 asks");
     };
     if (!first.out.defined() || (first.out.dim() != 3 && first.out.dim() != 4))
       throw Error(std::string(kOp) + ": part 0: out is no result of attention");
-    check("out", part.out, first.out);
-    check("lse", part.lse, first.lse);
-    check("entropy", part.entropy, first.lse);
+    check("out", part.out, first.out.sizes());
+    const std::vector<int64_t> rows = row_sizes(first.out);
+    check("lse", part.lse, rows);
+    check("entropy", part.entropy, rows);
+    if (part.lse_tail.defined()) check("lse_tail", part.lse_tail, rows);
+    if (part.row_max.defined()) check("row_max", part.row_max, rows);
     if (part.column_mass.defined())
       throw Error(std::string(kOp) + ": part " + std::to_string(s) +
                   " has column_mass, which cannot be merged from sums over queries; leave it out");
@@ -176,6 +202,8 @@ MergeResults ops::merge_kernel(const MergeCall& call) {
 }
 
 MergeResults ops::merge_shapes(const MergeCall& c) {
+  for (const tensor_list* list : {&c.out, &c.lse, &c.entropy, &c.lse_tail, &c.row_max})
+    check_shapes_only(kOp, *list);
   const auto like = [](const at::Tensor& t) {
     return at::empty_symint(t.sym_sizes(), t.options());
   };
@@ -186,6 +214,7 @@ MergeResults ops::merge_shapes(const MergeCall& c) {
 
 tensor_list ops::merge_backward_kernel(const MergeBackwardCall& b) {
   const Parts parts = readable(parts_of({b.out, b.lse, b.entropy, b.lse_tail, {}}));
+  check_backward(b);
   const auto given = [](const std::optional<at::Tensor>& t) { return t.value_or(at::Tensor()); };
   return run_backward(parts, {b.merged_out, b.merged_lse, b.merged_entropy},
                       {given(b.dout), given(b.dlse), given(b.dentropy)});

@@ -122,6 +122,7 @@ MergeResults ops::merge_autograd(const MergeCall& c) {
   tensor_list inputs;
   for (const tensor_list* list : {&c.out, &c.lse, &c.entropy})
     inputs.insert(inputs.end(), list->begin(), list->end());
+  refuse_forward_mode(kOp, inputs);
   const bool differentiate =
       c10::GradMode::is_enabled() &&
       std::any_of(inputs.begin(), inputs.end(), [](const auto& t) { return t.requires_grad(); });

@@ -185,6 +185,23 @@ at::Tensor check_pool(const at::Tensor& scores, const at::Tensor& values,
   return ops::check_offsets(kOp, offsets, scores.size(0));
 }
 
+void check_backward(const PoolBackwardCall& b) {
+  constexpr const char* kName = "attention_pool_backward";
+  const at::Tensor& values = b.forward.values;
+  const int64_t bags = b.forward.offsets.size(0) - 1, heads = b.forward.scores.size(1);
+  const auto check = [&](const char* name, const std::optional<at::Tensor>& t,
+                         at::IntArrayRef sizes) {
+    if (t) ops::check_sizes(kName, name, *t, sizes, values);
+  };
+  check("out", b.out, {bags, heads, values.size(1)});
+  check("dout", b.dout, {bags, heads, values.size(1)});
+  check("lse", b.lse, {bags, heads});
+  check("lse_tail", b.lse_tail, {bags, heads});
+  check("entropy", b.entropy, {bags, heads});
+  check("dlse", b.dlse, {bags, heads});
+  check("dentropy", b.dentropy, {bags, heads});
+}
+
 }  // namespace
 
 PoolResults ops::pool_kernel(const PoolCall& c) {
@@ -193,6 +210,7 @@ PoolResults ops::pool_kernel(const PoolCall& c) {
 }
 
 PoolResults ops::pool_shapes(const PoolCall& c) {
+  check_shapes_only(kOp, {c.scores, c.values, c.offsets});
   const c10::SymInt bags = c.offsets.sym_size(0) - 1, heads = c.scores.sym_size(1);
   const auto rows = [&] { return at::empty_symint({bags, heads}, c.values.options()); };
   return {at::empty_symint({bags, heads, c.values.sym_size(1)}, c.values.options()), rows(), rows(),
@@ -200,6 +218,7 @@ PoolResults ops::pool_shapes(const PoolCall& c) {
 }
 
 PoolResults ops::pool_autograd(const PoolCall& c) {
+  refuse_forward_mode(kOp, {c.scores, c.values});
   if (!c10::GradMode::is_enabled() || !(c.scores.requires_grad() || c.values.requires_grad())) {
     const at::AutoDispatchBelowADInplaceOrView below;
     return dispatch_pool(c);
@@ -219,8 +238,10 @@ PoolResults ops::pool_autocast(const PoolCall& c) {
 ops::PoolGradients ops::pool_backward_kernel(const PoolBackwardCall& b) {
   const PoolCall& c = b.forward;
   const auto given = [](const std::optional<at::Tensor>& t) { return t.value_or(at::Tensor()); };
+  const at::Tensor offsets = check_pool(c.scores, c.values, c.offsets);
+  check_backward(b);
   const tensor_list g = run_backward(
-      c.scores, c.values, check_pool(c.scores, c.values, c.offsets),
+      c.scores, c.values, offsets,
       {b.out.contiguous(), b.lse.contiguous(), b.lse_tail.contiguous(), b.entropy.contiguous()},
       {given(b.dout), given(b.dlse), given(b.dentropy)}, b.wanted[0], b.wanted[1]);
   return {or_empty(g[0], c.scores), or_empty(g[1], c.scores)};

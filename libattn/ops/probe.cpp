@@ -1,14 +1,13 @@
 // Which probes a thread records into, and under which names.
 #include "attn/probe.h"
 
-#include <utility>
-
 #include "libattn/ops/probe_store.h"
 
 namespace attn {
 namespace ops {
 
 constinit thread_local ProbeScope* probe_scopes = nullptr;
+constinit thread_local int probe_pauses = 0;
 
 namespace {
 
@@ -54,7 +53,7 @@ std::unique_ptr<ProbeScope> join(std::shared_ptr<ProbeStore> store, int64_t step
 std::string label_here() {
   std::string name;
   for (const ProbeLabel* l = labels; l != nullptr; l = l->outer)
-    name = name.empty() ? l->name : l->name + "." + name;
+    name.insert(0, name.empty() ? l->name : l->name + ".");
   return name;
 }
 
@@ -135,10 +134,12 @@ ProbeLayer::~ProbeLayer() {
   if (label_) ops::unlink(ops::labels, label_.get());
 }
 
-ProbePause::ProbePause() : paused_(std::exchange(ops::probe_scopes, nullptr)) {}
+ProbePause::ProbePause() {
+  ++ops::probe_pauses;
+}
 
 ProbePause::~ProbePause() {
-  ops::probe_scopes = paused_;
+  --ops::probe_pauses;
 }
 
 }  // namespace attn

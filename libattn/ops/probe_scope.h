@@ -26,10 +26,11 @@ struct ProbeLabel {
 };
 
 extern constinit thread_local ProbeScope* probe_scopes;
+extern constinit thread_local int probe_pauses;  ///< how many ProbePause live on this thread
 
 /// What a call costs where no probe is active.
 inline bool probing() {
-  return probe_scopes != nullptr;
+  return probe_scopes != nullptr && probe_pauses == 0;
 }
 
 /// Sums over the rows of one head, added up over batches, calls and threads.

@@ -136,7 +136,7 @@ void add_warnings(ReportSection& page, const ProbeReport& probe,
                more);
 }
 
-void add_map(ReportSection& page, HeatMap map, const std::string& title,
+void add_map(ReportSection& page, const HeatMap& map, const std::string& title,
              const std::string& caption) {
   ChartOptions options;
   options.title = title;
@@ -208,9 +208,10 @@ void add_meaning(ReportSection& page) {
                    "2023, \"Efficient Streaming Language Models with Attention Sinks\"), where "
                    "queries see {} keys or more on average. Usual in language models, and a reason "
                    "not to drop that key from a cache.",
-                   kProbeSink, kProbeSinkKeys),
-       "A sign is where to look, not a verdict: a head that looks at one key may do what it is "
-       "for."});
+                   kProbeSink, kProbeSinkKeys)});
+  inside.paragraph(
+      "A sign is where to look, not a verdict: a head that looks at one key may do what it is "
+      "for.");
   page.details("What the numbers mean", inside);
 }
 

@@ -3,6 +3,7 @@
 # linked with libattn_core. Each in a root folder of its own that holds only these; without the right to chroot, what they
 # would load is looked at instead.
 set -u -o pipefail
+PATH=$PATH:/usr/sbin # chroot
 root=$1 build=$2
 W=$(mktemp -d "$build/package-test-XXXXXX") # 700 MB: not in /tmp, which may be memory
 trap 'rm -rf "$W"' EXIT

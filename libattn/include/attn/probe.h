@@ -152,9 +152,6 @@ class ATTN_PUBLIC ProbePause {
   ~ProbePause();
   ProbePause(const ProbePause&) = delete;
   ProbePause& operator=(const ProbePause&) = delete;
-
- private:
-  ops::ProbeScope* paused_;
 };
 
 }  // namespace attn

@@ -296,4 +296,45 @@ TEST(AttentionOptions, RefusesWhatDoesNotFit) {
                  "q has shape (2, 4, 3, 5); expected (Tq, H, D)");
 }
 
+// The heads of a group share one bias: its gradient has one writer at a time.
+TEST(AttentionOptions, ABiasThatAGroupSharesHasOneGradientForAnyThreads) {
+  const at::Tensor q = normal({1, 8, 512, 4}), k = normal({1, 1, 512, 4});
+  const auto gradient = [&](int threads) {
+    at::set_num_threads(threads);
+    AttentionOptions o;
+    o.bias = at::zeros({512, 512}, at::kDouble).requires_grad_();
+    return torch::autograd::grad({attention(q, k, k, o).out.square().sum()}, {o.bias})[0];
+  };
+  const int before = at::get_num_threads();
+  const at::Tensor one = gradient(1);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(at::equal(gradient(4), one)) << i;
+  at::set_num_threads(before);
+}
+
+TEST(AttentionOptions, WithoutQueryHeadsGradientsAreZero) {
+  const at::Tensor q = normal({1, 0, 5, 8}), k = normal({1, 2, 64, 8}).requires_grad_();
+  const at::Tensor g = torch::autograd::grad({attention(q, k, k).out.sum()}, {k})[0];
+  EXPECT_TRUE(g.eq(0).all().item<bool>());
+}
+
+TEST(AttentionOptions, ANanSinkGivesNan) {
+  const at::Tensor q = normal({1, 1, 3, 2});
+  AttentionOptions o;
+  o.sink = at::full({1}, NAN, at::kDouble);
+  const AttentionResult r = attention(q, q, q, o);
+  EXPECT_TRUE(r.out.isnan().all().item<bool>() && r.entropy.isnan().all().item<bool>());
+}
+
+TEST(AttentionOptions, NumbersAreThoseOfTheTensorsType) {
+  const at::Tensor q = normal({1, 1, 3, 2}), single = q.to(at::kFloat);
+  AttentionOptions o;
+  o.softcap = 1e-60;
+  attention(q, q, q, o);
+  expect_refusal([&] { attention(single, single, single, o); },
+                 "softcap is 1e-60; expected a positive number that is finite as Float");
+  o.softcap = 0, o.scale = 1e39;
+  expect_refusal([&] { attention(single, single, single, o); },
+                 "scale is 1e+39; expected a number that is finite as Float");
+}
+
 }  // namespace

@@ -305,8 +305,9 @@ TEST(Attention, RefusesWhatDoesNotFit) {
   expect_refusal([&] { attention(x, x.to(at::kDouble), x); }, "k has type Double and q has Float");
   expect_refusal([&] { attention(x, x, x.select(0, 0)); },
                  "v has shape (3, 4, 5); expected (B, G, Nk, Dv)");
-  expect_refusal([&] { attention(x.to(at::kMeta), x, x); },
-                 "q is on device meta and k on cpu; expected one device");
+  expect_refusal(
+      [&] { attention(x.to(at::kMeta), x, x); },
+      "a tensor of shape (2, 3, 4, 5) is on cpu beside others on meta; expected one device");
   expect_refusal([&] { attention(x.to_sparse(), x, x); }, "q is a sparse tensor");
   expect_refusal([&] { attention(x, x.narrow(0, 0, 1), x); }, "differ in batch");
   expect_refusal([&] { attention(x, x.narrow(1, 0, 1), x); }, "differ in heads");

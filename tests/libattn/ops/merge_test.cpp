@@ -120,6 +120,13 @@ TEST(Merge, RefusesWhatDoesNotFit) {
               testing::HasSubstr("part 1: out has shape (1, 1, 1, 3)"));
   EXPECT_THAT(refusal({a, attention(q.to(at::kFloat), q.to(at::kFloat), q.to(at::kFloat))}),
               testing::HasSubstr("part 1: out has type Float"));
+  AttentionResult small = a;
+  small.lse = small.entropy = normal({1, 1, 1});
+  EXPECT_THAT(refusal({small, small}),
+              testing::HasSubstr("part 0: lse has shape (1, 1, 1); expected (1, 1, 2)"));
+  AttentionResult tail = a;
+  tail.lse_tail = normal({1, 1, 1});
+  EXPECT_THAT(refusal({a, tail}), testing::HasSubstr("part 1: lse_tail has shape (1, 1, 1)"));
   AttentionOptions o;
   o.column_mass = true;
   EXPECT_THAT(refusal({attention(q, q, q, o)}), testing::HasSubstr("column_mass"));

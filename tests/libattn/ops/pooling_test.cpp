@@ -265,4 +265,21 @@ TEST(AttentionPool, RefusesToBeDifferentiatedTwice) {
   expect_refusal([&] { torch::autograd::grad({g[0].sum()}, {s}); }, "differentiated again");
 }
 
+// The heap is filled with NaN first: what is not begun at 0 shows.
+TEST(AttentionPool, BagsThatBeginWithoutWeightStartAtNothing) {
+  const auto dirty = [] {
+    for (int i = 0; i < 8; ++i) at::full({1 << 12}, NAN, at::kFloat);
+  };
+  const at::Tensor values = at::randn({8192, 8}), offsets = offsets_of({8192});
+  at::Tensor scores = at::zeros({8192, 1});
+  scores.narrow(0, 0, 4096).fill_(-INFINITY);
+  dirty();
+  const at::Tensor half = attention_pool(scores, values, offsets).out[0][0];
+  EXPECT_TRUE(at::allclose(half, values.narrow(0, 4096, 4096).mean(0), 1e-4, 1e-5));
+  dirty();
+  const at::Tensor lowest = at::full({8192, 1}, std::numeric_limits<float>::lowest());
+  const at::Tensor all = attention_pool(lowest, values, offsets).out[0][0];
+  EXPECT_TRUE(at::allclose(all, values.mean(0), 1e-4, 1e-5));
+}
+
 }  // namespace

@@ -4,6 +4,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <string>
 #include <vector>
@@ -89,6 +90,26 @@ TEST(Registration, BoxedCallsAreCheckedAsTypedOnes) {
   } catch (const attn::Error& e) {
     EXPECT_STREQ(e.what(), "attention: dropout_offset is -1; expected 0 to 4294967295");
   }
+}
+
+TEST(Registration, OneTensorOfShapesAloneAmongOthersIsRefused) {
+  const at::Tensor x = at::randn({1, 2, 5, 4});
+  AttentionOptions o;
+  o.bias = at::empty({5, 5}, at::kMeta);
+  EXPECT_THROW(attn::attention(x, x, x, o), attn::Error);
+  EXPECT_THROW(attn::attention_pool(x[0][0], x[0][1], at::empty({2}, at::kMeta).to(at::kLong)),
+               attn::Error);
+}
+
+TEST(Registration, ForwardModeIsRefused) {
+  const auto level = torch::autograd::forward_ad::enter_dual_level();
+  EXPECT_EQ(level, 0u);
+  const at::Tensor x = at::randn({1, 2, 5, 4});
+  const at::Tensor dual = at::_make_dual(x, at::ones_like(x), static_cast<int64_t>(level));
+  EXPECT_THROW(attn::attention(dual, x, x), attn::Error);
+  EXPECT_THROW(attn::attention_pool(x[0][0], dual[0][1], at::tensor({0, 5}, at::kLong)),
+               attn::Error);
+  torch::autograd::forward_ad::exit_dual_level(level);
 }
 
 }  // namespace
