@@ -92,11 +92,7 @@ attn_status guarded(const Work& work) noexcept {
 /// Calls work(T()) with the T of `type`.
 template <class Work>
 void with_type(int32_t type, const Work& work) {
-  if (type == ATTN_FLOAT32) {
-    work(float());
-  } else {
-    work(double());
-  }
+  type == ATTN_FLOAT32 ? work(float()) : work(double());
 }
 
 template <class T>

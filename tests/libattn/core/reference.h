@@ -222,8 +222,8 @@ void add_reference_row(const AttentionCase<T>& c, int64_t batch, int64_t head, i
     if (p[j] > 0) entropy -= p[j] * log_p[j];
     if (int64_t(j) == c.nk) continue;  // the sink: no value, no mass
     if (c.dropout > 0) {
-      const uint32_t word = reference_philox(
-          {uint32_t(j / 4), uint32_t(i), uint32_t(bh), 0}, c.seed, int(j % 4));
+      const uint32_t word =
+          reference_philox({uint32_t(j / 4), uint32_t(i), uint32_t(bh), 0}, c.seed, int(j % 4));
       keep[j] = word < uint32_t(c.dropout * 4294967296.0) ? 0 : 1 / (1 - c.dropout);
     }
     for (int64_t x = 0; x < c.dv; ++x) {
