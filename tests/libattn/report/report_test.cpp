@@ -9,8 +9,8 @@
 #include <regex>
 #include <sstream>
 
-#include "libattn/report/svg.h"
 #include "attn/error.h"
+#include "libattn/report/svg.h"
 
 namespace attn::report {
 namespace {
