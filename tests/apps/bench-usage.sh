@@ -10,5 +10,5 @@ refused 2 '--threads is empty' "$bench" --threads '' --json
 refused 2 'positive whole number' "$bench" --threads ,1
 refused 2 'unknown option' "$bench" --jsn
 ok "$bench" --json --quick --threads 1 --cases '(64,4,50,32)'
-json 'len(d) == 8 and {r["pass"] for r in d} == {"forward", "forward+backward"} and all(r["ratio"] > 0 for r in d)'
+json 'len(d) == 14 and {r["pass"] for r in d} == {"forward", "forward+backward"} and all(r["ratio"] > 0 for r in d)'
 finish
