@@ -89,10 +89,14 @@ attn_status guarded(const Work& work) noexcept {
   }
 }
 
-/// Calls work(T()) with the T of `type`.
+/// Calls work with a zero of the type of `type`.
 template <class Work>
 void with_type(int32_t type, const Work& work) {
-  type == ATTN_FLOAT32 ? work(float()) : work(double());
+  if (type == ATTN_FLOAT32) {
+    work(0.0F);
+  } else {
+    work(0.0);
+  }
 }
 
 template <class T>
