@@ -1,6 +1,7 @@
 // Every option of the attention operator and every pair of them: against the equations written out
 // with LibTorch, and by finite differences.
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
