@@ -220,8 +220,7 @@ void bench(const std::vector<Case>& cases, const Options& options) {
         for (const auto& entry : to_json(rows)) all.push_back(entry);
         if (options.json) continue;
         for (const auto& [tokens, factor] : growth_of(rows))
-          std::printf("  time(%lld) / time(%lld) = %.2f\n", static_cast<long long>(8 * tokens),
-                      static_cast<long long>(tokens), factor);
+          std::cout << "  time(" << 8 * tokens << ") / time(" << tokens << ") = " << factor << "\n";
       }
     }
   }

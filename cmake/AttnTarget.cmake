@@ -72,7 +72,8 @@ function(attn_room name)
     set_target_properties(${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
     # What is installed names no folder of the machine that built it, where errors tell their source line.
     target_compile_options(${name} PRIVATE
-      "-fmacro-prefix-map=${CMAKE_BINARY_DIR}/=" "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
+      "-fmacro-prefix-map=${CMAKE_BINARY_DIR}/=" "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/="
+      $<$<CONFIG:Debug,RelWithDebInfo>:-fdebug-prefix-map=${PROJECT_SOURCE_DIR}=.>)
   endif()
 endfunction()
 

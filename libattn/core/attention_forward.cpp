@@ -67,16 +67,9 @@ HWY_NOINLINE void forward_blocks(const AttentionInput<T>& in, const Head<T>& hea
         query_block<T>(0, head.nq, first + static_cast<int64_t>(i), query_blocks<T>(head.nq));
     state[i] = begin_block(head, block[i], key_block, keep, scratch);
   }
-  const QueryBlock& latest = block[count - 1];
-  const int64_t end = head.key_end(latest.first + latest.rows - 1);
-  for (int64_t key0 = head.key_begin(block[0].first); key0 < end; key0 += key_block) {
-    for (size_t i = 0; i < count; ++i) {
-      const int64_t block_end = head.key_end(block[i].first + block[i].rows - 1);
-      if (key0 >= block_end || key0 + key_block <= head.key_begin(block[i].first)) continue;
-      const int keys = static_cast<int>(std::min<int64_t>(key_block, block_end - key0));
-      forward_key_block(in, head, out, block[i], key0, keys, state[i]);
-    }
-  }
+  walk_keys(head, block.data(), count, key_block, [&](size_t i, int64_t key0, int keys) {
+    forward_key_block(in, head, out, block[i], key0, keys, state[i]);
+  });
   for (size_t i = 0; i < count; ++i) finish_rows(head, block[i], out, state[i]);
 }
 

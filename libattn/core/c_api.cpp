@@ -121,10 +121,8 @@ void check_threads(int32_t threads) {
          "; expected 0 (one for each core) to 4096");
 }
 
-void fill_zero(const attn_array& array, Extent n, int32_t type) {
-  if (array.data == nullptr || n.empty()) return;
-  if (array.batch == 0) n.batch = 1;
-  if (array.head == 0) n.head = 1;
+void fill_zero(const attn_array& array, const Extent& n, int32_t type) {
+  if (!wanted(array, n)) return;
   with_type(type, [&](auto zero) { fill_zero_as<decltype(zero)>(array, n); });
 }
 

@@ -49,6 +49,17 @@ struct Extent {
   bool empty() const { return batch == 0 || head == 0 || row == 0 || column == 0; }
 };
 
+/// Whether there is anything to write.
+inline bool wanted(const attn_array& array, const Extent& n) {
+  return array.data != nullptr && !n.empty();
+}
+/// `n` as an array of sums over the batch has it: one entry where its batch stride is 0, and be it
+/// the sum of none.
+inline Extent summed(const attn_array& array, Extent n) {
+  if (array.batch == 0) n.batch = 1;
+  return n;
+}
+
 /// read: any strides. write: every element has a place of its own. add: the same, but a stride of 0
 /// sums up.
 enum class Access { read, write, add };
@@ -65,8 +76,8 @@ void check_bytes(const char* name, const uint8_t* data, int64_t batch, int64_t b
 
 void check_threads(int32_t threads);
 
-/// Sets what is there to 0; a stride of 0 counts as size 1.
-void fill_zero(const attn_array& array, Extent n, int32_t type);
+/// Sets what is there to 0.
+void fill_zero(const attn_array& array, const Extent& n, int32_t type);
 
 core::Parallel threads_of(int32_t threads);
 

@@ -52,9 +52,10 @@ core::AttentionGradient<T> gradient_of(const attn_attention_gradient& g) {
 void forward(const attn_attention& c) {
   const AttentionExtents n(c);
   // Nothing to write: sizes may then be of any kind.
-  if (c.out.data == nullptr && c.lse.data == nullptr && c.lse_tail.data == nullptr &&
-      c.entropy.data == nullptr && c.row_max.data == nullptr && c.column_mass.data == nullptr)
-    return;
+  bool any = wanted(c.out, n.out) || wanted(c.column_mass, n.key);
+  for (const attn_array* a : {&c.lse, &c.lse_tail, &c.entropy, &c.row_max})
+    any = any || wanted(*a, n.row);
+  if (!any) return;
   if (n.row.empty()) return fill_zero(c.column_mass, n.key, c.type);
   with_type(c.type, [&](auto zero) {
     using T = decltype(zero);
@@ -67,12 +68,12 @@ void backward(const attn_attention& c, const attn_attention_gradient& g) {
   if (n.row.empty()) {
     fill_zero(g.dk, n.k, c.type);
     fill_zero(g.dv, n.v, c.type);
-    fill_zero(g.dslopes, n.head, c.type);
-    fill_zero(g.dsink, n.head, c.type);
+    fill_zero(g.dslopes, summed(g.dslopes, n.head), c.type);
+    fill_zero(g.dsink, summed(g.dsink, n.head), c.type);
     return;
   }
-  if (g.dq.data == nullptr && g.dk.data == nullptr && g.dv.data == nullptr &&
-      g.dbias.data == nullptr && g.dslopes.data == nullptr && g.dsink.data == nullptr)
+  if (!wanted(g.dq, n.q) && !wanted(g.dk, n.k) && !wanted(g.dv, n.v) && !wanted(g.dbias, n.bias) &&
+      !wanted(g.dslopes, n.head) && !wanted(g.dsink, n.head))
     return;
   with_type(c.type, [&](auto zero) {
     using T = decltype(zero);

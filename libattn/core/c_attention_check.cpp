@@ -143,8 +143,8 @@ void check_gradient(const attn_attention& c, const attn_attention_gradient* grad
   check_array("dk", g.dk, n.k, c.type, Access::write);
   check_array("dv", g.dv, n.v, c.type, Access::write);
   check_array("dbias", g.dbias, n.bias, c.type, Access::add, Columns::free);
-  check_array("dslopes", g.dslopes, n.head, c.type, Access::add);
-  check_array("dsink", g.dsink, n.head, c.type, Access::add);
+  check_array("dslopes", g.dslopes, summed(g.dslopes, n.head), c.type, Access::add);
+  check_array("dsink", g.dsink, summed(g.dsink, n.head), c.type, Access::add);
 }
 
 }  // namespace attn::c_api

@@ -103,13 +103,13 @@ core::MergeSizes sizes_of(const attn_merge& c) {
   return {c.batch, c.heads, c.nq, c.dv};
 }
 
-bool wants_any(const attn_part& p) {
-  return p.out.data != nullptr || p.lse.data != nullptr || p.lse_tail.data != nullptr ||
-         p.entropy.data != nullptr || p.row_max.data != nullptr;
+bool wants_any(const attn_part& p, const MergeExtents& n) {
+  return wanted(p.out, n.out) || wanted(p.lse, n.row) || wanted(p.lse_tail, n.row) ||
+         wanted(p.entropy, n.row) || wanted(p.row_max, n.row);
 }
 
 void merge(const attn_merge& c) {
-  if (MergeExtents(c).row.empty() || !wants_any(c.merged)) return;
+  if (!wants_any(c.merged, MergeExtents(c))) return;
   with_type(c.type, [&](auto zero) {
     using T = decltype(zero);
     core::attention_merge<T>(sizes_of(c), all_parts<T>(c.parts, c.parts_count),
@@ -119,8 +119,8 @@ void merge(const attn_merge& c) {
 
 void merge_backward(const attn_merge& c, const attn_merge_gradient& g) {
   bool any = false;
-  for (int64_t s = 0; s < c.parts_count; ++s) any = any || wants_any(g.parts[s]);
-  if (MergeExtents(c).row.empty() || !any) return;
+  for (int64_t s = 0; s < c.parts_count; ++s) any = any || wants_any(g.parts[s], MergeExtents(c));
+  if (!any) return;
   with_type(c.type, [&](auto zero) {
     using T = decltype(zero);
     core::MergeGradient<T> gradient;

@@ -12,6 +12,7 @@
 #include "attn/error.h"
 #include "libattn/ops/check.h"
 #include "libattn/ops/layout.h"
+#include "libattn/ops/names.h"
 #include "libattn/ops/registration.h"
 
 namespace attn::ops {
@@ -21,25 +22,6 @@ constexpr std::pair<std::string_view, Causal> kCausal[] = {
     {"none", Causal::none}, {"top_left", Causal::top_left}, {"bottom_right", Causal::bottom_right}};
 constexpr std::pair<std::string_view, Align> kAlign[] = {{"bottom_right", Align::bottom_right},
                                                          {"top_left", Align::top_left}};
-
-template <class Enum, size_t n>
-Enum value_of(const char* what, std::string_view name,
-              const std::pair<std::string_view, Enum> (&names)[n]) {
-  std::string expected;
-  for (const auto& [known, value] : names) {
-    if (known == name) return value;
-    expected.append(expected.empty() ? "" : ", ").append(known);
-  }
-  throw Error("attention: " + std::string(what) + " is '" + std::string(name) +
-              "'; expected one of " + expected);
-}
-
-template <class Enum, size_t n>
-std::string_view name_of(Enum value, const std::pair<std::string_view, Enum> (&names)[n]) {
-  for (const auto& [name, known] : names)
-    if (known == value) return name;
-  return "";
-}
 
 uint32_t offset_of(int64_t given) {
   if (given < 0 || given > std::numeric_limits<uint32_t>::max())
@@ -114,8 +96,8 @@ AttentionCall call_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor
 AttentionOptions options_of(const AttentionCall& c) {
   AttentionOptions o;
   o.scale = c.scale;
-  o.causal = value_of("causal", c.causal, kCausal);
-  o.align = value_of("align", c.align, kAlign);
+  o.causal = value_of("attention", "causal", c.causal, kCausal);
+  o.align = value_of("attention", "align", c.align, kAlign);
   o.window_left = c.window_left, o.window_right = c.window_right;
   o.bias = c.bias.value_or(at::Tensor());
   o.key_padding_mask = c.key_padding_mask.value_or(at::Tensor());
@@ -186,7 +168,7 @@ AttentionGradients attention_backward_kernel(const AttentionBackwardCall& b) {
   const AttentionProblem p = problem_of(b.forward);
   check_backward(b);
   AttentionSaved saved;
-  saved.out = b.out.size(-1) <= 1 || b.out.stride(-1) == 1 ? b.out : b.out.contiguous();
+  saved.out = contiguous_rows(b.out);
   saved.lse = b.lse, saved.lse_tail = b.lse_tail, saved.entropy = b.entropy;
   const auto given = [](const std::optional<at::Tensor>& t) { return t.value_or(at::Tensor()); };
   const auto g = attention_backward(

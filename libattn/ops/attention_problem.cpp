@@ -11,12 +11,6 @@
 namespace attn::ops {
 namespace {
 
-/// The tensor itself where its last dimension is contiguous, else a contiguous copy.
-at::Tensor with_contiguous_columns(const at::Tensor& tensor) {
-  return !tensor.defined() || tensor.size(-1) <= 1 || tensor.stride(-1) == 1 ? tensor
-                                                                             : tensor.contiguous();
-}
-
 /// (H) or (B,H).
 template <class T>
 core::HeadView<const T> read_heads(const at::Tensor& t) {
@@ -32,9 +26,9 @@ core::HeadView<T> write_heads(const at::Tensor& t) {
 /// q, k, v as the kernels read them: kept alive here.
 struct Operands {
   explicit Operands(const AttentionProblem& p)
-      : q(with_contiguous_columns(p.inputs[kQ])),
-        k(with_contiguous_columns(p.inputs[kK])),
-        v(with_contiguous_columns(p.inputs[kV])) {}
+      : q(contiguous_rows(p.inputs[kQ])),
+        k(contiguous_rows(p.inputs[kK])),
+        v(contiguous_rows(p.inputs[kV])) {}
   at::Tensor q, k, v;
 };
 
@@ -104,7 +98,7 @@ template <class T>
 void backward_as(const AttentionProblem& p, const AttentionSaved& s,
                  const AttentionIncoming& incoming, const Gradients& outgoing) {
   const Operands x(p);
-  const at::Tensor dout = with_contiguous_columns(incoming.out);
+  const at::Tensor dout = contiguous_rows(incoming.out);
   core::AttentionGradient<T> g;
   g.dout = read_matrix<T>(dout);
   g.dlse = read_rows<T>(incoming.lse);

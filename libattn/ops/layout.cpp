@@ -13,6 +13,10 @@ at::Tensor empty_as(const at::Tensor& like, const c10::SymInt& columns) {
   return at::empty_symint({b, h, n, columns}, like.options());
 }
 
+at::Tensor contiguous_rows(const at::Tensor& t) {
+  return !t.defined() || t.size(-1) <= 1 || t.stride(-1) == 1 ? t : t.contiguous();
+}
+
 at::Tensor empty_rows(const at::Tensor& like, const c10::SymInt& heads) {
   if (like.dim() == 3) return at::empty_symint({heads, like.sym_size(0)}, like.options());
   return at::empty_symint({like.sym_size(0), heads, like.sym_size(2)}, like.options());

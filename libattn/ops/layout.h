@@ -11,6 +11,10 @@ namespace attn::ops {
 /// that. Packed, where `like` is (T,H,D): (T,H,columns).
 at::Tensor empty_as(const at::Tensor& like, const c10::SymInt& columns);
 
+/// The tensor itself, which may be undefined, where its last dimension is contiguous, else a
+/// contiguous copy: what the kernels read.
+at::Tensor contiguous_rows(const at::Tensor& tensor);
+
 /// A number per head and row of `like`, for `heads` heads: (B,H,N), packed (H,T).
 at::Tensor empty_rows(const at::Tensor& like, const c10::SymInt& heads);
 

@@ -4,23 +4,11 @@
 #include <ATen/ATen.h>
 
 #include "libattn/ops/check.h"
+#include "libattn/ops/layout.h"
 #include "libattn/ops/views.h"
 
 namespace attn::ops {
 namespace {
-
-/// The tensor itself where its last dimension is contiguous, else a contiguous copy.
-at::Tensor contiguous_rows(const at::Tensor& t) {
-  return !t.defined() || t.size(-1) <= 1 || t.stride(-1) == 1 ? t : t.contiguous();
-}
-
-/// (B,H,rows,columns), laid out in memory as `like` is: (B,N,H,D) where that is a transposed view.
-at::Tensor empty_rows_as(const at::Tensor& like, int64_t columns) {
-  const int64_t b = like.size(0), h = like.size(1), n = like.size(2);
-  if (!like.is_contiguous() && like.transpose(1, 2).is_contiguous())
-    return at::empty({b, n, h, columns}, like.options()).transpose(1, 2);
-  return at::empty({b, h, n, columns}, like.options());
-}
 
 /// Inputs as the kernels read them, kept alive here; the log decay (H) as (B,H,N).
 struct Operands {
@@ -116,7 +104,7 @@ LinearSaved linear_forward(const LinearProblem& p) {
   const int64_t b = q.size(0), h = q.size(1), dv = o.x[kLinearV].size(3);
   const int64_t features = core::feature_count(p.options.map, q.size(3));
   LinearSaved s;
-  s.out = empty_rows_as(q, dv);
+  s.out = empty_as(q, dv);
   s.state = at::empty({b, h, features, dv}, q.options());
   if (p.options.normalise) {
     s.inverse = at::empty({b, h, q.size(2)}, q.options());
@@ -138,10 +126,10 @@ LinearTensors linear_backward(const LinearProblem& p, const LinearSaved& saved,
   const int64_t b = q.size(0), h = q.size(1), n = k.size(2);
   const bool shared = k.size(1) != h;
   const auto per_head = [&](const at::Tensor& x) {
-    return shared ? at::empty({b, h, n, x.size(3)}, q.options()) : empty_rows_as(x, x.size(3));
+    return shared ? at::empty({b, h, n, x.size(3)}, q.options()) : empty_as(x, x.size(3));
   };
   LinearTensors to;
-  if (wanted[kLinearQ]) to[kLinearQ] = empty_rows_as(q, q.size(3));
+  if (wanted[kLinearQ]) to[kLinearQ] = empty_as(q, q.size(3));
   if (wanted[kLinearK]) to[kLinearK] = per_head(k);
   if (wanted[kLinearV]) to[kLinearV] = per_head(v);
   for (const size_t i : {kLogDecay, kState, kNorm})

@@ -29,10 +29,6 @@ core::MergeSizes sizes_of(const AttentionResult& r) {
   return {out.size(0), out.size(1), out.size(2), out.size(3)};
 }
 
-at::Tensor with_contiguous_columns(const at::Tensor& t) {
-  return t.size(-1) <= 1 || t.stride(-1) == 1 ? t : t.contiguous();
-}
-
 /// Where the kernels read and write a part; columns of `out` are contiguous.
 template <class T>
 core::AttentionOutput<T> views_of(const AttentionResult& r) {
@@ -57,7 +53,7 @@ Parts readable(const Parts& parts) {
   Parts out;
   for (const AttentionResult& p : parts) {
     const auto plain = [](const at::Tensor& t) { return t.defined() ? t.detach() : t; };
-    out.push_back({with_contiguous_columns(p.out.detach()),
+    out.push_back({ops::contiguous_rows(p.out.detach()),
                    p.lse.detach(),
                    p.entropy.detach(),
                    plain(p.row_max),
@@ -91,8 +87,7 @@ template <class T>
 void run_backward_as(const Parts& parts, const AttentionResult& merged, const tensor_list& incoming,
                      const Parts& outgoing) {
   core::MergeGradient<T> g;
-  const at::Tensor dout =
-      incoming[0].defined() ? with_contiguous_columns(incoming[0]) : at::Tensor();
+  const at::Tensor dout = incoming[0].defined() ? ops::contiguous_rows(incoming[0]) : at::Tensor();
   g.dout = ops::read_matrix<T>(dout);
   g.dlse = ops::read_rows<T>(incoming[1]);
   g.dentropy = ops::read_rows<T>(incoming[2]);

@@ -34,11 +34,6 @@ struct Saved {
   at::Tensor out, lse, lse_tail, entropy;
 };
 
-/// Columns contiguous and rows apart: what the kernels read in place.
-at::Tensor readable(const at::Tensor& tensor) {
-  return tensor.size(1) <= 1 || tensor.stride(1) == 1 ? tensor : tensor.contiguous();
-}
-
 template <class T>
 core::PoolInput<T> input_of(const at::Tensor& scores, const at::Tensor& values,
                             const at::Tensor& offsets) {
@@ -70,7 +65,8 @@ void run_forward_as(const at::Tensor& scores, const at::Tensor& values, const at
 
 Saved run_forward(const at::Tensor& given_scores, const at::Tensor& given_values,
                   const at::Tensor& offsets) {
-  const at::Tensor scores = readable(given_scores), values = readable(given_values);
+  const at::Tensor scores = ops::contiguous_rows(given_scores),
+                   values = ops::contiguous_rows(given_values);
   const int64_t bags = offsets.size(0) - 1, heads = scores.size(1);
   Saved s;
   s.out = at::empty({bags, heads, values.size(1)}, values.options());
@@ -108,7 +104,8 @@ void run_backward_as(const at::Tensor& scores, const at::Tensor& values, const a
 tensor_list run_backward(const at::Tensor& given_scores, const at::Tensor& given_values,
                          const at::Tensor& offsets, const Saved& s, const tensor_list& incoming,
                          bool want_scores, bool want_values) {
-  const at::Tensor scores = readable(given_scores), values = readable(given_values);
+  const at::Tensor scores = ops::contiguous_rows(given_scores),
+                   values = ops::contiguous_rows(given_values);
   tensor_list outgoing(2);
   if (want_scores) outgoing[0] = at::empty(scores.sizes(), scores.options());
   if (want_values) outgoing[1] = at::empty(values.sizes(), values.options());

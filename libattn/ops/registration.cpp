@@ -6,6 +6,7 @@
 #include <torch/library.h>
 
 #include "libattn/ops/attention_call.h"
+#include "libattn/ops/linear_call.h"
 #include "libattn/ops/merge_call.h"
 #include "libattn/ops/pooling_call.h"
 
@@ -18,6 +19,10 @@ constexpr const char* kAttentionArguments =
     "float? scale=None, str causal='none', str align='bottom_right', int window_left=-1, "
     "int window_right=-1, float softcap=0.0, float dropout=0.0, int dropout_seed=0, "
     "int dropout_offset=0, bool row_max=False, bool column_mass=False";
+
+constexpr const char* kLinearArgumentsText =
+    "Tensor q, Tensor k, Tensor v, Tensor? log_decay=None, Tensor? state=None, Tensor? norm=None, "
+    "str map='identity', bool causal=True, bool normalise=False, float eps=1e-06, int chunk=0";
 
 /// The kernel that the dispatcher calls for `body`.
 template <class Signature, class Call, auto body>
@@ -53,6 +58,11 @@ TORCH_LIBRARY(attn, m) {
       "attention_pool_backward(Tensor? dout, Tensor? dlse, Tensor? dentropy, Tensor out, "
       "Tensor lse, Tensor lse_tail, Tensor entropy, bool[2] wanted, Tensor scores, Tensor values, "
       "Tensor offsets) -> (Tensor, Tensor)");
+  define(std::string("linear_attention(") + kLinearArgumentsText +
+         ") -> (Tensor out, Tensor state, Tensor norm, Tensor inverse)");
+  define(std::string("linear_attention_backward(Tensor? dout, Tensor? dstate, Tensor? dnorm, "
+                     "Tensor out, Tensor inverse, bool[6] wanted, ") +
+         kLinearArgumentsText + ") -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 
 // For every device, so that a tensor on a wrong one meets our sentence about it.
@@ -66,6 +76,9 @@ TORCH_LIBRARY_IMPL(attn, CompositeExplicitAutograd, m) {
   m.impl("attention_pool", kernel<PoolSignature, PoolCall, pool_kernel>);
   m.impl("attention_pool_backward",
          kernel<PoolBackwardSignature, PoolBackwardCall, pool_backward_kernel>);
+  m.impl("linear_attention", kernel<LinearSignature, LinearCall, linear_kernel>);
+  m.impl("linear_attention_backward",
+         kernel<LinearBackwardSignature, LinearBackwardCall, linear_backward_kernel>);
 }
 
 TORCH_LIBRARY_IMPL(attn, Meta, m) {
@@ -78,17 +91,22 @@ TORCH_LIBRARY_IMPL(attn, Meta, m) {
   m.impl("attention_pool", kernel<PoolSignature, PoolCall, pool_shapes>);
   m.impl("attention_pool_backward",
          kernel<PoolBackwardSignature, PoolBackwardCall, pool_backward_shapes>);
+  m.impl("linear_attention", kernel<LinearSignature, LinearCall, linear_shapes>);
+  m.impl("linear_attention_backward",
+         kernel<LinearBackwardSignature, LinearBackwardCall, linear_backward_shapes>);
 }
 
 TORCH_LIBRARY_IMPL(attn, Autograd, m) {
   m.impl("attention", kernel<AttentionSignature, AttentionCall, attention_autograd>);
   m.impl("merge_attention", kernel<MergeSignature, MergeCall, merge_autograd>);
   m.impl("attention_pool", kernel<PoolSignature, PoolCall, pool_autograd>);
+  m.impl("linear_attention", kernel<LinearSignature, LinearCall, linear_autograd>);
 }
 
 TORCH_LIBRARY_IMPL(attn, AutocastCPU, m) {
   m.impl("attention", kernel<AttentionSignature, AttentionCall, attention_autocast>);
   m.impl("attention_pool", kernel<PoolSignature, PoolCall, pool_autocast>);
+  m.impl("linear_attention", kernel<LinearSignature, LinearCall, linear_autocast>);
 }
 
 }  // namespace attn::ops

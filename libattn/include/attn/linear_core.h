@@ -39,10 +39,11 @@ enum class FeatureMap { identity, elu, relu, exponential, hedgehog, taylor };
 /// What log_decay holds: nothing (g = 1); a number per token; one per token and feature.
 enum class Decay { none, token, feature };
 
-/// F above.
-inline int64_t feature_count(FeatureMap map, int64_t d) {
-  if (map == FeatureMap::hedgehog) return 2 * d;
-  return map == FeatureMap::taylor ? 1 + d + d * (d + 1) / 2 : d;
+/// F above; `d` is an integer, or what stands for one where shapes are traced.
+template <class Integer>
+Integer feature_count(FeatureMap map, const Integer& d) {
+  if (map == FeatureMap::hedgehog) return d * 2;
+  return map == FeatureMap::taylor ? d * (d + 1) / 2 + d + 1 : d;
 }
 
 /// q (B,H,nq,d), k (B,G,nk,d), v (B,G,nk,dv); sizes but d may be 0; causal: nq = nk. Head h reads

@@ -218,6 +218,19 @@ TEST(CApi, WithoutQueriesGradientsAreZero) {
   EXPECT_EQ(mass, std::vector<double>(mass.size()));
 }
 
+/// Sinks (H) shared by a batch of none: the sum of nothing is 0, and is written.
+TEST(CApi, SumsOverAnEmptyBatchAreZero) {
+  std::vector<float> sink(3), slopes(3), dsink(3, 7), dslopes(3, 7);
+  attn_attention call = attn_attention_init();
+  call.heads = 3, call.nq = call.nk = 5, call.d = call.dv = 4;
+  call.sink = c_array(sink, 0, 1, 1), call.slopes = c_array(slopes, 0, 1, 1);
+  attn_attention_gradient g{};
+  g.dsink = c_array(dsink, 0, 1, 1), g.dslopes = c_array(dslopes, 0, 1, 1);
+  ASSERT_EQ(attn_attention_backward(&call, &g), ATTN_OK) << attn_error_message();
+  EXPECT_EQ(dsink, std::vector<float>(3));
+  EXPECT_EQ(dslopes, std::vector<float>(3));
+}
+
 TEST(CApi, SizesWithoutAnythingToWriteCostNothing) {
   attn_attention call = attn_attention_init();
   call.batch = call.nq = call.nk = int64_t{1} << 31;
@@ -225,6 +238,10 @@ TEST(CApi, SizesWithoutAnythingToWriteCostNothing) {
   EXPECT_EQ(attn_attention_forward(&call), ATTN_OK) << attn_error_message();
   const attn_attention_gradient none{};
   EXPECT_EQ(attn_attention_backward(&call, &none), ATTN_OK) << attn_error_message();
+  // Every query and key the same number, and dv = 0 columns of output: nothing to write either.
+  float one = 0;
+  call.heads = 1, call.q.data = call.k.data = call.out.data = &one;
+  EXPECT_EQ(attn_attention_forward(&call), ATTN_OK) << attn_error_message();
 }
 
 TEST(CApi, TheMessageIsThatOfTheThread) {

@@ -2,7 +2,6 @@
 // with LibTorch, and by finite differences.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -14,6 +13,7 @@
 #include "attn/attention.h"
 #include "attn/error.h"
 #include "tests/libattn/ops/gradcheck.h"
+#include "tests/support/refusal.h"
 
 namespace {
 
@@ -23,6 +23,7 @@ using attn::AttentionOptions;
 using attn::AttentionResult;
 using attn::Causal;
 using attn::test::expect_gradients;
+using attn::test::expect_refusal;
 
 constexpr int64_t kB = 2, kH = 4, kNq = 5, kNk = 6, kD = 3, kDv = 2;
 
@@ -249,17 +250,6 @@ TEST(AttentionOptions, DropoutKeepsItsShareAndLeavesTheStatisticsAlone) {
   EXPECT_TRUE(at::equal(attention(q, k, v, o).out, r.out));
   o.dropout_offset = 1;
   EXPECT_FALSE(at::equal(attention(q, k, v, o).out, r.out));
-}
-
-template <class Call>
-void expect_refusal(const Call& call, const std::string& part) {
-  try {
-    call();
-    ADD_FAILURE() << "accepted, expected a sentence with: " << part;
-  } catch (const attn::Error& e) {
-    EXPECT_THAT(e.what(), testing::HasSubstr(part));
-    EXPECT_THAT(e.what(), testing::Not(testing::HasSubstr("\n")));
-  }
 }
 
 TEST(AttentionOptions, TheMaximumRefusesToBeDifferentiated) {

@@ -3,7 +3,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -13,6 +12,7 @@
 
 #include "attn/error.h"
 #include "tests/libattn/ops/gradcheck.h"
+#include "tests/support/refusal.h"
 
 namespace {
 
@@ -21,6 +21,7 @@ using attn::AttentionOptions;
 using attn::AttentionResult;
 using attn::Causal;
 using attn::test::expect_gradients;
+using attn::test::expect_refusal;
 
 at::Tensor normal(const std::vector<int64_t>& shape, at::ScalarType type = at::kDouble) {
   return at::randn(shape, at::TensorOptions().dtype(type));
@@ -277,17 +278,6 @@ TEST(Attention, EmptySizes) {
     EXPECT_EQ(all[3].sizes(), at::IntArrayRef({s.b, s.h, s.nq, s.dv}));
     EXPECT_TRUE(all[3].eq(0).all().item<bool>());
     EXPECT_TRUE(all[0].eq(0).all().item<bool>());
-  }
-}
-
-template <class Call>
-void expect_refusal(const Call& call, const std::string& part) {
-  try {
-    call();
-    ADD_FAILURE() << "accepted, expected a sentence with: " << part;
-  } catch (const attn::Error& e) {
-    EXPECT_THAT(e.what(), testing::HasSubstr(part));
-    EXPECT_THAT(e.what(), testing::Not(testing::HasSubstr("\n")));
   }
 }
 

@@ -4,21 +4,12 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <fstream>
 #include <string>
 
 #include "attn/linear.h"
+#include "tests/support/memory.h"
 
 namespace {
-
-/// A field of /proc/self/status in MB ("VmHWM", "VmRSS").
-double status_mb(const std::string& field) {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind(field + ":", 0) == 0) return std::stod(line.substr(field.size() + 1)) / 1024;
-  }
-  return -1;
-}
 
 TEST(LinearAttentionMemory, HoldsNoFeaturesOfAllTokens) {
 #if defined(__SANITIZE_ADDRESS__)
@@ -34,11 +25,11 @@ TEST(LinearAttentionMemory, HoldsNoFeaturesOfAllTokens) {
     const at::Tensor warm = q.detach().narrow(2, 0, 64);
     attn::linear_attention(warm, warm, warm, options);
   }
-  const double before = status_mb("VmRSS");
+  const double before = attn::test::status_mb("VmRSS");
   ASSERT_GT(before, 0);
   const at::Tensor out = attn::linear_attention(q, k, v, options).out;
   const auto g = torch::autograd::grad({out.sum()}, {q, k, v});
-  const double growth = status_mb("VmHWM") - before;
+  const double growth = attn::test::status_mb("VmHWM") - before;
   EXPECT_TRUE(at::isfinite(g[0]).all().item<bool>());
   RecordProperty("growth_mb", std::to_string(growth));
   EXPECT_LT(growth, 150) << "MB more than before";

@@ -4,7 +4,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -14,6 +13,7 @@
 
 #include "attn/error.h"
 #include "tests/libattn/ops/gradcheck.h"
+#include "tests/support/refusal.h"
 
 namespace {
 
@@ -22,6 +22,7 @@ using attn::linear_attention;
 using attn::LinearAttentionOptions;
 using attn::LinearAttentionResult;
 using attn::test::expect_gradients;
+using attn::test::expect_refusal;
 
 at::Tensor normal(const std::vector<int64_t>& shape, at::ScalarType type = at::kDouble) {
   return at::randn(shape, at::TensorOptions(type));
@@ -303,17 +304,6 @@ TEST(LinearAttention, EmptySizes) {
       if (s.n > 0) continue;
       EXPECT_TRUE(at::equal(r.state, x[3])) << "no token changes the state";
     }
-  }
-}
-
-template <class Call>
-void expect_refusal(const Call& call, const std::string& part) {
-  try {
-    call();
-    ADD_FAILURE() << "accepted, expected a sentence with: " << part;
-  } catch (const attn::Error& e) {
-    EXPECT_THAT(e.what(), testing::HasSubstr(part));
-    EXPECT_THAT(e.what(), testing::Not(testing::HasSubstr("\n")));
   }
 }
 

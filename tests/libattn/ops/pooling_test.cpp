@@ -4,7 +4,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -16,6 +15,7 @@
 #include "attn/core.h"
 #include "attn/error.h"
 #include "tests/libattn/ops/gradcheck.h"
+#include "tests/support/refusal.h"
 
 namespace {
 
@@ -23,6 +23,7 @@ using attn::attention_pool;
 using attn::pool_weights;
 using attn::PoolResult;
 using attn::test::expect_gradients;
+using attn::test::expect_refusal;
 
 at::Tensor offsets_of(const std::vector<int64_t>& sizes) {
   std::vector<int64_t> offsets = {0};
@@ -214,16 +215,6 @@ TEST(AttentionPool, NanStaysInItsBag) {
   EXPECT_TRUE(at::isfinite(r.out[0]).all().item<bool>() &&
               at::isfinite(r.entropy[0]).all().item<bool>());
   EXPECT_TRUE(r.out[1].isnan().all().item<bool>() && r.entropy[1].isnan().all().item<bool>());
-}
-
-template <class Call>
-void expect_refusal(const Call& call, const std::string& part) {
-  try {
-    call();
-    ADD_FAILURE() << "accepted, expected a sentence with: " << part;
-  } catch (const attn::Error& e) {
-    EXPECT_THAT(e.what(), testing::HasSubstr(part));
-  }
 }
 
 TEST(AttentionPool, RefusesWhatDoesNotFit) {

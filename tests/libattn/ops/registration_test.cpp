@@ -11,6 +11,7 @@
 
 #include "attn/attention.h"
 #include "attn/error.h"
+#include "attn/linear.h"
 #include "attn/pooling.h"
 
 namespace {
@@ -52,6 +53,35 @@ TEST(Registration, AutocastComputesInSinglePrecision) {
   const at::Tensor same = half.to(at::kFloat);
   EXPECT_TRUE(at::equal(r.out, attn::attention(same, same, same).out));
   EXPECT_THROW(attn::attention(half, half, half), attn::Error);
+}
+
+/// The same of linear attention, whose maps change the size of the state.
+TEST(Registration, ShapesOfLinearAttentionAreThoseOfTheKernels) {
+  for (const attn::FeatureMap map :
+       {attn::FeatureMap::elu, attn::FeatureMap::hedgehog, attn::FeatureMap::taylor}) {
+    attn::LinearAttentionOptions o;
+    o.map = map, o.normalise = true;
+    const at::Tensor q = at::randn({2, 7, 4, 3}).transpose(1, 2), k = at::randn({2, 2, 7, 3}),
+                     v = at::randn({2, 2, 7, 6});
+    const auto real = attn::linear_attention(q, k, v, o);
+    const auto meta = attn::linear_attention(q.to(at::kMeta), k.to(at::kMeta), v.to(at::kMeta), o);
+    EXPECT_EQ(meta.out.strides(), real.out.strides());
+    EXPECT_EQ(meta.state.sizes(), real.state.sizes());
+    EXPECT_EQ(meta.norm.sizes(), real.norm.sizes());
+  }
+}
+
+TEST(Registration, LinearAttentionUnderAutocastAndOfNegatedViews) {
+  const at::Tensor half = at::randn({1, 2, 5, 4}).to(at::kBFloat16);
+  const at::Tensor same = half.to(at::kFloat);
+  at::autocast::set_autocast_enabled(at::kCPU, true);
+  const at::Tensor out = attn::linear_attention(half, half, half).out;
+  at::autocast::set_autocast_enabled(at::kCPU, false);
+  at::autocast::clear_cache();
+  EXPECT_TRUE(at::equal(out, attn::linear_attention(same, same, same).out));
+  EXPECT_THROW(attn::linear_attention(half, half, half), attn::Error);
+  // A view whose sign is turned when it is read.
+  EXPECT_TRUE(at::equal(attn::linear_attention(same, same, at::_neg_view(same)).out, -out));
 }
 
 /// torch.ops.attn.attention(x, x, x, causal=..., dropout_offset=...) as Python calls it.

@@ -5,6 +5,7 @@
 
 #include "pathology/slide/features.h"
 #include "tests/pathology/slide/slide_support.h"
+#include "tests/support/memory.h"
 
 namespace pathology {
 namespace {
@@ -40,20 +41,12 @@ void write_large_slide(const std::filesystem::path& path) {
     }
 }
 
-/// Resident memory, MB: "VmHWM" the peak since it was last reset, "VmRSS" now.
-double status_mb(const std::string& key) {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with(key)) return std::stod(line.substr(line.find(':') + 1)) / 1000;
-  return -1;
-}
-
 TEST(Memory, ALevelIsNeverHeldWhole) {
   const test::TempFolder folder;
   write_large_slide(folder / "large.tif");
   const Slide slide = Slide::open(folder / "large.tif");
   std::ofstream("/proc/self/clear_refs") << "5";  // resets the peak
-  const double before = status_mb("VmRSS");
+  const double before = attn::test::status_mb("VmRSS");
   TissueOptions options;
   options.max_mask_pixels = 1 << 22;
   TileOptions coarse;
@@ -62,7 +55,7 @@ TEST(Memory, ALevelIsNeverHeldWhole) {
   EXPECT_EQ(tiles.coords.size(), 25U);  // 2560 px are five tiles of 512
   const Features features = extract_features(slide, tiles, *make_encoder("stain-stats-v1"), 2);
   EXPECT_EQ(features.size(), 25);
-  const double grown = status_mb("VmHWM") - before;
+  const double grown = attn::test::status_mb("VmHWM") - before;
   RecordProperty("peak_mb", static_cast<int>(grown));
 #if !defined(__SANITIZE_ADDRESS__)
   // The level is 315 MB in RGB and 420 MB as OpenSlide gives it. Cache 34, two blocks of 29,
