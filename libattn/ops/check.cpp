@@ -70,30 +70,31 @@ void check_shapes_only(const char* op, at::TensorList tensors) {
 
 at::Tensor check_offsets(const char* op, const at::Tensor& offsets, int64_t total) {
   const std::string where = std::string(op) + ": offsets";
-  if (!offsets.defined() || !offsets.device().is_cpu() || offsets.scalar_type() != at::kLong ||
+  const auto whole = [](at::ScalarType type) { return type == at::kLong || type == at::kInt; };
+  if (!offsets.defined() || !offsets.device().is_cpu() || !whole(offsets.scalar_type()) ||
       offsets.dim() != 1 || offsets.size(0) < 1) {
     throw Error(where +
-                " must be a one-dimensional int64 tensor on the CPU with one entry more than there "
-                "are bags" +
+                " must be a one-dimensional tensor of int64 or int32 on the CPU with one entry "
+                "more than there are sequences" +
                 (offsets.defined()
                      ? "; found type " + std::string(c10::toString(offsets.scalar_type())) +
                            ", shape " + shape_text(offsets) + ", device " + offsets.device().str()
                      : std::string("; found an undefined tensor")));
   }
-  at::Tensor packed = offsets.contiguous();
+  at::Tensor packed = offsets.to(at::kLong).contiguous();
   const int64_t* at = packed.const_data_ptr<int64_t>();
   const int64_t bags = packed.size(0) - 1;
   if (at[0] != 0) throw Error(where + "[0] is " + std::to_string(at[0]) + "; expected 0");
   for (int64_t b = 0; b < bags; ++b) {
     if (at[b + 1] < at[b]) {
       throw Error(where + " fall from " + std::to_string(at[b]) + " to " +
-                  std::to_string(at[b + 1]) + " at bag " + std::to_string(b) +
+                  std::to_string(at[b + 1]) + " at sequence " + std::to_string(b) +
                   "; they must never fall");
     }
   }
   if (at[bags] != total) {
-    throw Error(where + " end at " + std::to_string(at[bags]) + " but scores have " +
-                std::to_string(total) + " rows; the last offset must be the number of instances");
+    throw Error(where + " end at " + std::to_string(at[bags]) + " but there are " +
+                std::to_string(total) + " rows; the last offset must be their number");
   }
   return packed;
 }

@@ -19,8 +19,8 @@ void check_input(const char* op, const char* name, const at::Tensor& tensor, int
 void check_same_type(const char* op, const char* name, const at::Tensor& tensor,
                      const char* reference_name, const at::Tensor& reference);
 
-/// Throws attn::Error unless `offsets` is (B+1) int64 on the CPU, starts at 0, never falls and ends
-/// at `total`. Returns it contiguous.
+/// Throws attn::Error unless `offsets` is (B+1) int64 or int32 on the CPU, starts at 0, never falls
+/// and ends at `total`. Returns it contiguous and int64.
 at::Tensor check_offsets(const char* op, const at::Tensor& offsets, int64_t total);
 
 /// Throws attn::Error unless `tensor` is what backward needs beside `reference`: of its type and

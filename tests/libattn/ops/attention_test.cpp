@@ -140,6 +140,24 @@ TEST(Attention, EqualsLibTorchAndTheEntropyIdentity) {
   }
 }
 
+/// The gradient of the output alone is that of LibTorch's own attention, unequal lengths too.
+TEST(Attention, GradientsEqualLibTorchs) {
+  at::manual_seed(5);
+  for (const bool causal : {false, true}) {
+    const int64_t nk = causal ? 37 : 51;
+    const auto leaf = [](int64_t n) { return normal({2, 3, n, 16}).requires_grad_(true); };
+    const std::vector<at::Tensor> x = {leaf(37), leaf(nk), leaf(nk)};
+    const at::Tensor dout = normal({2, 3, 37, 16});
+    AttentionOptions o;
+    o.causal = causal ? Causal::top_left : Causal::none;
+    const at::Tensor theirs = at::scaled_dot_product_attention(x[0], x[1], x[2], {}, 0.0, causal);
+    const auto a = torch::autograd::grad({attention(x[0], x[1], x[2], o).out}, x, {dout});
+    const auto b = torch::autograd::grad({theirs}, x, {dout});
+    for (size_t i = 0; i < x.size(); ++i)
+      EXPECT_LE((a[i] - b[i]).abs().max().item<double>(), 1e-12) << "causal " << causal << ' ' << i;
+  }
+}
+
 TEST(Attention, KnownEntropies) {
   const at::Tensor q = at::zeros({1, 1, 3, 4}), k = normal({1, 1, 50, 4}, at::kFloat);
   const AttentionResult flat = attention(q, k, k);

@@ -217,6 +217,11 @@ TEST(AttentionPool, NanStaysInItsBag) {
   EXPECT_TRUE(r.out[1].isnan().all().item<bool>() && r.entropy[1].isnan().all().item<bool>());
 }
 
+TEST(AttentionPool, TakesOffsetsOf32Bits) {
+  const at::Tensor s = at::randn({9, 2}), v = at::randn({9, 3}), o = offsets_of({4, 5});
+  EXPECT_TRUE(at::equal(attention_pool(s, v, o.to(at::kInt)).out, attention_pool(s, v, o).out));
+}
+
 TEST(AttentionPool, RefusesWhatDoesNotFit) {
   const at::Tensor s = at::randn({4, 1}), v = at::randn({4, 2}), o = offsets_of({4});
   expect_refusal([&] { attention_pool(s, v.to(at::kDouble), o); }, "values has type Double");
@@ -224,8 +229,8 @@ TEST(AttentionPool, RefusesWhatDoesNotFit) {
                  "scores has shape (4); expected (T, K)");
   expect_refusal([&] { attention_pool(s, v.narrow(0, 0, 3), o); },
                  "scores have 4 rows and values 3");
-  expect_refusal([&] { attention_pool(s, v, o.to(at::kInt)); },
-                 "offsets must be a one-dimensional int64 tensor");
+  expect_refusal([&] { attention_pool(s, v, o.to(at::kShort)); },
+                 "offsets must be a one-dimensional tensor of int64 or int32");
   expect_refusal([&] { attention_pool(s, v, {}); }, "undefined");
   expect_refusal(
       [&] {
@@ -236,17 +241,17 @@ TEST(AttentionPool, RefusesWhatDoesNotFit) {
       [&] {
         attention_pool(s, v, at::tensor({0, 3, 2, 4}, at::kLong));
       },
-      "fall from 3 to 2 at bag 1");
+      "fall from 3 to 2 at sequence 1");
   expect_refusal(
       [&] {
         attention_pool(s, v, at::tensor({0, 3}, at::kLong));
       },
-      "end at 3 but scores have 4 rows");
+      "end at 3 but there are 4 rows");
   expect_refusal(
       [&] {
         pool_weights(s, at::tensor({0, 3}, at::kLong));
       },
-      "pool_weights: offsets end at 3 but scores have 4 rows");
+      "pool_weights: offsets end at 3 but there are 4 rows");
 }
 
 TEST(AttentionPool, RefusesToBeDifferentiatedTwice) {
