@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "attn/core.h"
+#include "libattn/ops/check.h"
 
 namespace attn::bench {
 
@@ -15,13 +16,6 @@ template <class T>
 core::View<T> view_of(const at::Tensor& t) {
   auto* data = const_cast<float*>(t.const_data_ptr<float>());
   return {data, t.stride(0), t.stride(1), t.stride(2)};
-}
-
-/// LibTorch's threads, as the operators use them, but started by std::thread.
-inline core::Parallel core_threads() {
-  core::Parallel parallel;
-  parallel.threads = at::get_num_threads();
-  return parallel;
 }
 
 /// One call of the kernels; all tensors (B,H,N,D), drow (B,H,N).
@@ -43,7 +37,7 @@ inline void run_core(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   };
   results.lse = rows(lse), results.lse_tail = rows(tail);
   if (entropy) results.entropy = rows(h);
-  core::attention_forward(in, results, core_threads());
+  core::attention_forward(in, results, ops::torch_threads());
   if (!backward) return;
   const at::Tensor dq = at::empty_like(q), dk = at::empty_like(k), dv = at::empty_like(v);
   core::AttentionGradient<float> g;
@@ -53,7 +47,7 @@ inline void run_core(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   g.dlse = row;
   if (entropy) g.dentropy = row;
   g.dq = view_of<float>(dq), g.dk = view_of<float>(dk), g.dv = view_of<float>(dv);
-  core::attention_backward(in, results, g, core_threads());
+  core::attention_backward(in, results, g, ops::torch_threads());
 }
 
 }  // namespace attn::bench

@@ -29,7 +29,7 @@ constexpr const char* kUsage =
     "  --json       one JSON array instead of the table\n"
     "  --threads    numbers of threads, comma-separated (default 1,2)\n"
     "  --cases      only cases whose name, such as elu-causal, contains TEXT\n"
-    "  --repeats    interleaved repetitions of ours and LibTorch's, the best counts (default 3)\n"
+    "  --repeats    interleaved repetitions of ours and LibTorch's, the best counts (default 5)\n"
     "  --quick      two repetitions, at most 8,192 tokens and for LibTorch 2,048\n"
     "example: bench-linear --threads 1 --cases elu\n";
 
@@ -102,31 +102,53 @@ std::vector<double> best_of(int repeats, const std::vector<std::function<void()>
   return best;
 }
 
-/// LibTorch's times, taken once for all maps.
+/// LibTorch's times, taken once for all maps, beside the first.
 using PeerTimes = std::map<std::string, double>;
 
-Row measure(const Case& c, int64_t n, bool backward, int threads, const Options& options,
-            PeerTimes& peers) {
-  const c10::AutoGradMode grad(backward);
+/// What the peer's time depends on.
+std::string peer_key(const Case& c, int64_t n, bool backward, int threads) {
+  return std::to_string(n) + (c.causal ? "c" : "f") + (backward ? "b" : "") +
+         std::to_string(threads);
+}
+
+Inputs leaves_of(const Case& c, int64_t n, bool backward) {
   Inputs x = make_inputs(c, n);
   for (const size_t i : {0, 1, 2, 4})
     if (x[i].defined()) x[i].set_requires_grad(backward);
-  std::vector<std::function<void()>> runs = {[&] { run_ours(c, x, backward); }};
-  const std::string key =
-      std::to_string(n) + (c.causal ? "c" : "f") + (backward ? "b" : "") + std::to_string(threads);
+  return x;
+}
+
+/// All numbers of tokens of one case and pass, interleaved: times that are divided by each other
+/// are taken within the same minute.
+std::vector<Row> measure(const Case& c, bool backward, int threads, const Options& options,
+                         PeerTimes& peers) {
+  const c10::AutoGradMode grad(backward);
   Case plain = c;
   plain.d = kWidth, plain.decay = Decay::none;
-  Inputs peer;
-  if (n <= (options.quick ? kQuickPeerTokens : kPeerTokens) && peers.count(key) == 0) {
-    peer = make_inputs(plain, n);
-    for (const size_t i : {0, 1, 2}) peer[i].set_requires_grad(backward);
-    runs.emplace_back([&] { run_peer(c.causal, peer, backward); });
+  std::vector<int64_t> sizes;
+  for (const int64_t n : kTokens)
+    if (n <= c.most && !(options.quick && n > 8192)) sizes.push_back(n);
+  std::vector<std::function<void()>> runs;
+  for (const int64_t n : sizes)
+    runs.emplace_back([&c, backward, x = leaves_of(c, n, backward)] { run_ours(c, x, backward); });
+  std::vector<std::string> keys;  // of the peer's runs, which follow ours
+  for (const int64_t n : sizes) {
+    const std::string key = peer_key(c, n, backward, threads);
+    if (n > (options.quick ? kQuickPeerTokens : kPeerTokens) || peers.count(key) > 0) continue;
+    keys.push_back(key);
+    runs.emplace_back([causal = c.causal, backward, x = leaves_of(plain, n, backward)] {
+      run_peer(causal, x, backward);
+    });
   }
   const std::vector<double> best = best_of(options.repeats, runs);
-  if (best.size() > 1) peers[key] = best[1];
-  const auto known = peers.find(key);
-  return {c.name,        backward ? "forward+backward" : "forward",     threads, n,
-          1e3 * best[0], known == peers.end() ? 0 : 1e3 * known->second};
+  for (size_t i = 0; i < keys.size(); ++i) peers[keys[i]] = best[sizes.size() + i];
+  std::vector<Row> rows;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const auto known = peers.find(peer_key(c, sizes[i], backward, threads));
+    rows.push_back({c.name, backward ? "forward+backward" : "forward", threads, sizes[i],
+                    1e3 * best[i], known == peers.end() ? 0 : 1e3 * known->second});
+  }
+  return rows;
 }
 
 void print_row(const Row& r) {
@@ -211,12 +233,8 @@ void bench(const std::vector<Case>& cases, const Options& options) {
     at::set_num_threads(threads);
     for (const Case& c : cases) {
       for (const bool backward : {false, true}) {
-        std::vector<Row> rows;
-        for (const int64_t n : kTokens) {
-          if (n > c.most || (options.quick && n > 8192)) continue;
-          rows.push_back(measure(c, n, backward, threads, options, peers));
-          if (!options.json) print_row(rows.back());
-        }
+        const std::vector<Row> rows = measure(c, backward, threads, options, peers);
+        if (!options.json) std::for_each(rows.begin(), rows.end(), print_row);
         for (const auto& entry : to_json(rows)) all.push_back(entry);
         if (options.json) continue;
         for (const auto& [tokens, factor] : growth_of(rows))
@@ -231,7 +249,7 @@ void bench(const std::vector<Case>& cases, const Options& options) {
 
 int main(int argc, char** argv) {
   Options defaults;
-  defaults.repeats = 3;
+  defaults.repeats = 5;
   return attn::bench::run_main(
       "bench-linear", kUsage, argc, argv, defaults, [](const Options& options) {
         return [options, cases = cases_of(options)] { bench(cases, options); };

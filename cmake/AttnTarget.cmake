@@ -73,7 +73,7 @@ function(attn_room name)
     # What is installed names no folder of the machine that built it, where errors tell their source line.
     target_compile_options(${name} PRIVATE
       "-fmacro-prefix-map=${CMAKE_BINARY_DIR}/=" "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/="
-      $<$<CONFIG:Debug,RelWithDebInfo>:-fdebug-prefix-map=${PROJECT_SOURCE_DIR}=.>)
+      "$<$<CONFIG:Debug,RelWithDebInfo>:-fdebug-prefix-map=${CMAKE_BINARY_DIR}=.;-fdebug-prefix-map=${PROJECT_SOURCE_DIR}=.>")
   endif()
 endfunction()
 

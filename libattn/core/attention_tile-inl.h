@@ -58,8 +58,8 @@ inline constexpr int64_t kTogether = 8;
 /// How many do for sequence `batch`, where one needs `room` bytes: one where keys and values of a
 /// head stay in a core's own cache anyway, no more than leave room in it, and none at the cost of
 /// tasks for the threads of a large machine. Depends on the shape only. One AVX2 core, GFLOP/s
-/// forward and backward at (1,1,16384,64): alone 55, 42; four together 67, 62; eight (backward
-/// five) 72, 64.
+/// forward and backward at (1,1,16384,64): alone 55, 42; four together 67, 62; eight, for which
+/// backward has no room here, 72.
 template <class T>
 HWY_INLINE int64_t blocks_together(const AttentionInput<T>& in, int64_t batch, size_t room) {
   const int64_t bytes = keys_of(in, batch) * (in.d + in.dv) * static_cast<int64_t>(sizeof(T));

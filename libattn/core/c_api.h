@@ -53,10 +53,11 @@ struct Extent {
 inline bool wanted(const attn_array& array, const Extent& n) {
   return array.data != nullptr && !n.empty();
 }
-/// `n` as an array of sums over the batch has it: one entry where its batch stride is 0, and be it
+/// `n` as an array of sums over batch or heads has it: one entry where the stride is 0, and be it
 /// the sum of none.
 inline Extent summed(const attn_array& array, Extent n) {
   if (array.batch == 0) n.batch = 1;
+  if (array.head == 0) n.head = 1;
   return n;
 }
 

@@ -58,9 +58,9 @@ struct AttentionPoolOptions {
 class AttentionPool : public torch::nn::Module {
  public:
   explicit AttentionPool(const AttentionPoolOptions& options);
-  /// h (T,D) the instances of all bags one after the other; offsets (B+1) int64 on the CPU, from 0
-  /// to T. Differentiable. Throws attn::Error as gated_attention_scores and attn::attention_pool
-  /// do.
+  /// h (T,D) the instances of all bags one after the other; offsets (B+1) int64 or int32 on the
+  /// CPU, from 0 to T. Differentiable. Throws attn::Error as gated_attention_scores and
+  /// attn::attention_pool do.
   AttentionPoolOutput forward(const at::Tensor& h, const at::Tensor& offsets) const;
   const GatedAttentionWeights& weights() const { return weights_; }
 

@@ -53,6 +53,10 @@ void check_backward(const AttentionBackwardCall& b) {
                          at::IntArrayRef sizes) {
     if (t) check_sizes("attention_backward", name, *t, sizes, q);
   };
+  const AttentionCall& c = b.forward;
+  check_wanted("attention_backward", "bias", b.wanted[kBias], c.bias);
+  check_wanted("attention_backward", "slopes", b.wanted[kSlopes], c.slopes);
+  check_wanted("attention_backward", "sink", b.wanted[kSink], c.sink);
   check("out", b.out, out);
   check("dout", b.dout, out);
   check("lse", b.lse, rows_of(q));

@@ -60,6 +60,12 @@ void check_sizes(const char* op, const char* name, const at::Tensor& tensor, at:
               reference.device().str());
 }
 
+void check_wanted(const char* op, const char* name, bool wanted,
+                  const std::optional<at::Tensor>& tensor) {
+  if (wanted && !(tensor && tensor->defined()))
+    throw Error(std::string(op) + ": the gradient of " + name + " is wanted, and none was given");
+}
+
 void check_shapes_only(const char* op, at::TensorList tensors) {
   for (const at::Tensor& t : tensors) {
     if (t.defined() && !t.is_meta())

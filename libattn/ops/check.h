@@ -28,6 +28,10 @@ at::Tensor check_offsets(const char* op, const at::Tensor& offsets, int64_t tota
 void check_sizes(const char* op, const char* name, const at::Tensor& tensor, at::IntArrayRef sizes,
                  const at::Tensor& reference);
 
+/// Throws attn::Error where the gradient of `name` is wanted and there is no such tensor.
+void check_wanted(const char* op, const char* name, bool wanted,
+                  const std::optional<at::Tensor>& tensor);
+
 /// Throws attn::Error where a tensor (undefined ones are passed over) holds data while another has
 /// only shapes: one tensor alone decides which of the two a call is about.
 void check_shapes_only(const char* op, at::TensorList tensors);

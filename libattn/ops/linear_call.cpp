@@ -4,6 +4,7 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include "attn/error.h"
 #include "libattn/ops/check.h"
 #include "libattn/ops/layout.h"
 #include "libattn/ops/names.h"
@@ -37,7 +38,13 @@ void check_backward(const LinearBackwardCall& b) {
   };
   check("dout", b.dout, {batch, heads, c.q.size(2), dv});
   check("dstate", b.dstate, {batch, heads, features, dv});
-  if (!c.normalise) return;
+  check_wanted("linear_attention_backward", "log_decay", b.wanted[kLogDecay], c.log_decay);
+  check_wanted("linear_attention_backward", "state", b.wanted[kState], c.state);
+  check_wanted("linear_attention_backward", "norm", b.wanted[kNorm], c.norm);
+  if (!c.normalise) {
+    if (b.dnorm) throw Error("linear_attention_backward: dnorm was given without normalise");
+    return;
+  }
   check("dnorm", b.dnorm, {batch, heads, features});
   check("out", b.out, {batch, heads, c.q.size(2), dv});
   check("inverse", b.inverse, {batch, heads, c.q.size(2)});

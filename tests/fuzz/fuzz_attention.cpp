@@ -162,8 +162,11 @@ void draw_gradient(Bytes& bytes, AttentionCall& c) {
   }
   if (c.slopes && !bytes.once_in(3)) g.dslopes = written_array(bytes, c, c.dslopes, head);
   if (c.sink && !bytes.once_in(3)) {
-    c.dsink = std::make_unique<Array>(
-        head, n.type, bytes.once_in(2) ? Array::Layout::shared : Array::Layout::contiguous);
+    const bool shared = bytes.once_in(2);
+    // Of sums over no batch and no head there is one.
+    const Shape one = {std::max<int64_t>(head.batch, 1), std::max<int64_t>(head.head, 1), 1, 1};
+    c.dsink = std::make_unique<Array>(shared ? one : head, n.type,
+                                      shared ? Array::Layout::shared : Array::Layout::contiguous);
     c.dsink->watch(-77);
     g.dsink = c.dsink->view();
   }

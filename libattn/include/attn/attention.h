@@ -31,7 +31,8 @@ struct AttentionOptions {
   double dropout = 0;  ///< share of weights set to 0 on their way to V; statistics are before it
   uint64_t dropout_seed = 0;    ///< with dropout_offset all that its mask depends on besides
   uint32_t dropout_offset = 0;  ///< position: the same for any number of threads and in backward
-  at::Tensor q_offsets = {}, k_offsets = {};  ///< (B+1) int64 or int32: packed sequences, see `attention`
+  at::Tensor q_offsets = {},
+             k_offsets = {};  ///< (B+1) int64 or int32: packed sequences, see `attention`
   bool row_max = false, column_mass = false;  ///< wanted, too
 };
 

@@ -85,7 +85,8 @@ ATTN_PUBLIC attn_attention attn_attention_init(void);
 ATTN_PUBLIC attn_status attn_attention_forward(const attn_attention* call);
 
 /* Gradients: coming in (NULL data: zero), and wanted (NULL data: not). dbias is added to and must
- * be zeroed by the caller; a stride of 0 sums over that dimension, in dslopes and dsink as well. */
+ * be zeroed by the caller; a stride of 0 sums over that dimension, in dslopes and dsink as well,
+ * which have an element there, 0, even where the dimension is empty. */
 typedef struct attn_attention_gradient {
   attn_array dout, dlse, dentropy, dcolumn_mass;
   attn_array dq, dk, dv, dbias, dslopes, dsink;

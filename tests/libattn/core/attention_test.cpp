@@ -185,6 +185,22 @@ TEST_P(OnTarget, Fp32EntropyKeepsItsAccuracyOverLongRows) {
   }
 }
 
+/// So many queries and keys that several blocks of queries go through the keys together, more
+/// queries than keys.
+TEST_P(OnTarget, BlocksTogetherEqualTheEquations) {
+  AttentionCase<double> c(1, 1, 4200, 4096, 4, 4);
+  c.fill(21);
+  expect_equal_to_reference(c, 2e-12, "all keys");
+  c.causal = Causal::top_left;
+  expect_equal_to_reference(c, 2e-12, "causal, top left");
+  c.causal = Causal::bottom_right;
+  expect_equal_to_reference(c, 2e-12, "causal, bottom right");
+  c.causal = Causal::none, c.window_left = 300, c.window_right = 70;
+  expect_equal_to_reference(c, 2e-12, "window, bottom right");
+  c.align = attn::core::Align::top_left;
+  expect_equal_to_reference(c, 2e-12, "window, top left");
+}
+
 TEST_P(OnTarget, AMaskOfVeryLowLogitsIsAMask) {
   // The lowest number of the type as an additive mask, over less, exactly and more than a block.
   for (const int64_t hidden : {1, 63, 64, 65, 128, 200}) {

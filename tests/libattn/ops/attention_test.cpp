@@ -140,7 +140,8 @@ TEST(Attention, EqualsLibTorchAndTheEntropyIdentity) {
   }
 }
 
-/// The gradient of the output alone is that of LibTorch's own attention, unequal lengths too.
+/// The gradient of the output alone is that of LibTorch's own attention; of unequal lengths too,
+/// where it is not causal.
 TEST(Attention, GradientsEqualLibTorchs) {
   at::manual_seed(5);
   for (const bool causal : {false, true}) {

@@ -13,6 +13,7 @@
 #include "attn/error.h"
 #include "attn/linear.h"
 #include "attn/pooling.h"
+#include "tests/support/refusal.h"
 
 namespace {
 
@@ -65,10 +66,54 @@ TEST(Registration, ShapesOfLinearAttentionAreThoseOfTheKernels) {
                      v = at::randn({2, 2, 7, 6});
     const auto real = attn::linear_attention(q, k, v, o);
     const auto meta = attn::linear_attention(q.to(at::kMeta), k.to(at::kMeta), v.to(at::kMeta), o);
-    EXPECT_EQ(meta.out.strides(), real.out.strides());
-    EXPECT_EQ(meta.state.sizes(), real.state.sizes());
-    EXPECT_EQ(meta.norm.sizes(), real.norm.sizes());
+    for (const auto& [shape, value] :
+         {std::pair(meta.out, real.out), {meta.state, real.state}, {meta.norm, real.norm}}) {
+      EXPECT_EQ(shape.sizes(), value.sizes());
+      EXPECT_EQ(shape.strides(), value.strides());
+      EXPECT_EQ(shape.scalar_type(), value.scalar_type());
+      EXPECT_TRUE(shape.is_meta());
+    }
   }
+}
+
+/// torch.ops.attn.linear_attention_backward of `x` as q, k and v, as Python calls it.
+void linear_backward_boxed(const at::Tensor& x, const at::Tensor& dnorm, bool wants_state,
+                           bool normalise, const std::string& map) {
+  const auto op =
+      c10::Dispatcher::singleton().findSchemaOrThrow("attn::linear_attention_backward", "");
+  const c10::List<bool> wanted({true, true, true, false, wants_state, false});
+  const at::Tensor none = at::empty({0});
+  torch::jit::Stack stack{
+      x, c10::IValue(), dnorm.defined() ? c10::IValue(dnorm) : c10::IValue(), x, none, wanted, x, x,
+      x};
+  for (int i = 0; i < 3; ++i) stack.emplace_back();  // log_decay, state, norm
+  stack.emplace_back(map);
+  stack.emplace_back(true);
+  stack.emplace_back(normalise);
+  stack.emplace_back(1e-6);
+  stack.emplace_back(int64_t{0});
+  op.callBoxed(stack);
+}
+
+TEST(Registration, LinearBackwardIsCheckedAsWell) {
+  const at::Tensor x = at::randn({1, 2, 5, 4});
+  attn::linear_attention(x, x, x);  // the library is linked in
+  linear_backward_boxed(x, {}, false, false, "elu");
+  const auto refused = [&](const at::Tensor& dnorm, bool wants_state, bool normalise,
+                           const char* map, const char* part) {
+    attn::test::expect_refusal(
+        [&] { linear_backward_boxed(x, dnorm, wants_state, normalise, map); }, part);
+  };
+  refused(at::zeros({1, 1, 1}), false, false, "elu", "dnorm was given without normalise");
+  refused(at::zeros({1, 1, 1}), false, true, "elu", "dnorm is Float (1, 1, 1)");
+  refused({}, true, false, "elu", "the gradient of state is wanted, and none was given");
+  refused({}, false, false, "cosine", "map is 'cosine'; expected one of identity, elu");
+}
+
+TEST(Registration, LinearAttentionRefusesOneTensorOfShapesAmongData) {
+  const at::Tensor x = at::randn({1, 2, 5, 4});
+  attn::test::expect_refusal([&] { attn::linear_attention(x, x.to(at::kMeta), x); },
+                             "expected one device");
 }
 
 TEST(Registration, LinearAttentionUnderAutocastAndOfNegatedViews) {
@@ -137,6 +182,7 @@ TEST(Registration, ForwardModeIsRefused) {
   const at::Tensor x = at::randn({1, 2, 5, 4});
   const at::Tensor dual = at::_make_dual(x, at::ones_like(x), static_cast<int64_t>(level));
   EXPECT_THROW(attn::attention(dual, x, x), attn::Error);
+  EXPECT_THROW(attn::linear_attention(dual, x, x), attn::Error);
   EXPECT_THROW(attn::attention_pool(x[0][0], dual[0][1], at::tensor({0, 5}, at::kLong)),
                attn::Error);
   torch::autograd::forward_ad::exit_dual_level(level);

@@ -47,6 +47,7 @@ TEST(Memory, ALevelIsNeverHeldWhole) {
   const Slide slide = Slide::open(folder / "large.tif");
   std::ofstream("/proc/self/clear_refs") << "5";  // resets the peak
   const double before = attn::test::status_mb("VmRSS");
+  ASSERT_GT(before, 0);
   TissueOptions options;
   options.max_mask_pixels = 1 << 22;
   TileOptions coarse;
