@@ -1,8 +1,11 @@
 // What the benchmarks share: their options, and how a time is taken.
 #pragma once
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <iostream>
 #include <sstream>
 #include <stdexcept>
@@ -78,6 +81,15 @@ double seconds_of(int times, const Run& run) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / times;
 }
 
+/// Memory that is freed stays with the process, ours and the peers' alike: otherwise every large
+/// result is made of fresh pages, whose first touch costs more than the work (3 microseconds a page
+/// on the virtual machine of the figures). ATTN_BENCH_FRESH=1 in the environment leaves it be.
+inline void keep_freed_memory() {
+  if (std::getenv("ATTN_BENCH_FRESH") != nullptr) return;
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+}
+
 /// main of the benchmark `name`: prepare(options) throws std::invalid_argument for wrong usage and
 /// returns what is run then.
 template <class Prepare>
@@ -90,6 +102,7 @@ int run_main(const char* name, const char* usage, int argc, char** argv, const O
       return 0;
     }
     const auto bench = prepare(options);
+    keep_freed_memory();
     bench();
     return 0;
   } catch (const std::invalid_argument& e) {

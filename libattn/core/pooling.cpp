@@ -8,6 +8,7 @@
 
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
+#include "libattn/core/fresh_memory.h"
 #include "libattn/core/parallel.h"
 #include "libattn/core/pool_plan.h"
 #include "libattn/core/pooling_rows-inl.h"
@@ -147,6 +148,9 @@ HWY_NOINLINE void pool_backward_chunk(const PoolInput<T>& in, const PoolOutput<T
   T* dout = scratch.take<T>(in.heads * in.d);
   const int64_t row0 = chunk.bag * in.heads;
   const bool past_cache = gradient.dvalues != nullptr && writes_past_cache(in, gradient.dvalues);
+  if (past_cache)
+    make_present(gradient.dvalues + chunk.first * in.d,
+                 static_cast<size_t>((chunk.last - chunk.first) * in.d) * sizeof(T));
   if (gradient.dout != nullptr) {
     std::copy_n(gradient.dout + row0 * in.d, in.heads * in.d, dout);
   } else {
