@@ -121,5 +121,6 @@ function(attn_test name)
   endif()
   # One ctest entry a program: loading LibTorch once per test case would cost more than most cases do.
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  # Threads that wait do not spin: beside other work a test of two threads would take twenty times as long.
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}" ENVIRONMENT "OMP_WAIT_POLICY=passive")
 endfunction()

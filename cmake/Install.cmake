@@ -54,7 +54,8 @@ string(REGEX REPLACE "/$" "" _prefix "${_prefix}")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/attn-core.pc.in" "${_generated}/attn-core.pc" @ONLY)
 install(FILES "${_generated}/attn-core.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT libattn)
 install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
-  "${PROJECT_SOURCE_DIR}/docs/linking.md" "${PROJECT_SOURCE_DIR}/docs/third-party.md"
+  "${PROJECT_SOURCE_DIR}/docs/features.md" "${PROJECT_SOURCE_DIR}/docs/linear-attention.md" "${PROJECT_SOURCE_DIR}/docs/linking.md"
+  "${PROJECT_SOURCE_DIR}/docs/probe.md" "${PROJECT_SOURCE_DIR}/docs/speed.md" "${PROJECT_SOURCE_DIR}/docs/third-party.md"
   DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT libattn)
 
 get_property(_programs GLOBAL PROPERTY ATTN_INSTALLED_PROGRAMS)

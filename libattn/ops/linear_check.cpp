@@ -83,6 +83,8 @@ LinearProblem check_linear(const at::Tensor& q, const at::Tensor& k, const at::T
   if (options.log_decay.defined()) check_decay(options.log_decay, options.causal, q, features);
   if (options.state.defined())
     check_extra("state", options.state, q, {{"(B, H, F, Dv)", {b, h, features, dv}}});
+  if (options.normalise && options.state.defined() && !options.norm.defined())
+    fail("state was given without norm, which normalise divides by: give both, or neither");
   if (options.norm.defined()) {
     if (!options.normalise) fail("norm was given without normalise, which alone reads it");
     check_extra("norm", options.norm, q, {{"(B, H, F)", {b, h, features}}});

@@ -154,7 +154,7 @@ Parts parts_of(const MergeCall& c) {
     parts.push_back({c.out[s],
                      c.lse[s],
                      c.entropy[s],
-                     c.row_max.empty() ? at::Tensor() : c.row_max[s],
+                     c.has_row_max() ? c.row_max[s] : at::Tensor(),
                      {},
                      c.lse_tail[s]});
   ops::check_parts(parts);
@@ -197,18 +197,18 @@ MergeResults ops::merge_kernel(const MergeCall& call) {
 }
 
 MergeResults ops::merge_shapes(const MergeCall& c) {
-  for (const tensor_list* list : {&c.out, &c.lse, &c.entropy, &c.lse_tail, &c.row_max})
+  for (const tensor_list* list : {&c.out, &c.lse, &c.entropy, &c.row_max, &c.lse_tail})
     check_shapes_only(kOp, *list);
   const auto like = [](const at::Tensor& t) {
     return at::empty_symint(t.sym_sizes(), t.options());
   };
   return {like(c.out.at(0)), like(c.lse.at(0)), like(c.lse.at(0)),
-          c.row_max.empty() ? at::empty({0}, c.lse.at(0).options()) : like(c.lse.at(0)),
+          c.has_row_max() ? like(c.lse.at(0)) : at::empty({0}, c.lse.at(0).options()),
           like(c.lse.at(0))};
 }
 
 tensor_list ops::merge_backward_kernel(const MergeBackwardCall& b) {
-  const Parts parts = readable(parts_of({b.out, b.lse, b.entropy, b.lse_tail, {}}));
+  const Parts parts = readable(parts_of({b.out, b.lse, b.entropy, {}, b.lse_tail}));
   check_backward(b);
   const auto given = [](const std::optional<at::Tensor>& t) { return t.value_or(at::Tensor()); };
   return run_backward(parts, {b.merged_out, b.merged_lse, b.merged_entropy},

@@ -33,7 +33,7 @@ MergeResults dispatch_merge(const MergeCall& c) {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("attn::merge_attention", "")
                              .typed<ops::MergeSignature>();
-  return op.call(c.out, c.lse, c.entropy, c.lse_tail, c.row_max);
+  return op.call(c.out, c.lse, c.entropy, c.row_max, c.lse_tail);
 }
 
 tensor_list dispatch_merge_backward(const MergeBackwardCall& b) {
@@ -69,7 +69,7 @@ struct Merge : public Function<Merge> {
     ctx->saved_data["parts"] = static_cast<int64_t>(call.out.size());
     ctx->save_for_backward(kept);
     tensor_list constant{lse_tail};
-    if (call.row_max.empty()) constant.push_back(row_max);
+    if (!call.has_row_max()) constant.push_back(row_max);
     ctx->mark_non_differentiable(constant);
     return {out, lse, entropy, row_max, lse_tail};
   }
@@ -138,7 +138,7 @@ AttentionResult merge_attention(const std::vector<AttentionResult>& parts) {
   ops::check_parts(parts);
   const MergeCall call = call_of(parts);
   const auto [out, lse, entropy, row_max, lse_tail] = dispatch_merge(call);
-  return {out, lse, entropy, ops::if_asked(!call.row_max.empty(), row_max), {}, lse_tail};
+  return {out, lse, entropy, ops::if_asked(call.has_row_max(), row_max), {}, lse_tail};
 }
 
 }  // namespace attn

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -11,9 +12,15 @@
 
 namespace attn::ops {
 
-/// One entry a part in each list; row_max: or none at all.
+/// One entry a part in each list, in the order of the attention operator's results; row_max: or
+/// none at all, or the empty tensors that stand for those not asked for.
 struct MergeCall {
-  std::vector<at::Tensor> out, lse, entropy, lse_tail, row_max;
+  std::vector<at::Tensor> out, lse, entropy, row_max, lse_tail;
+
+  bool has_row_max() const {
+    return std::any_of(row_max.begin(), row_max.end(),
+                       [](const at::Tensor& t) { return t.dim() != 1 || t.size(0) != 0; });
+  }
 };
 /// out, lse, entropy, row_max (empty where no part has it), lse_tail.
 using MergeResults = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>;

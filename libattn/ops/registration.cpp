@@ -44,8 +44,8 @@ TORCH_LIBRARY(attn, m) {
                      "Tensor entropy, bool[6] wanted, ") +
          kAttentionArguments + ") -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
   define(
-      "merge_attention(Tensor[] out, Tensor[] lse, Tensor[] entropy, Tensor[] lse_tail, "
-      "Tensor[] row_max) -> (Tensor out, Tensor lse, Tensor entropy, Tensor row_max, "
+      "merge_attention(Tensor[] out, Tensor[] lse, Tensor[] entropy, Tensor[] row_max, "
+      "Tensor[] lse_tail) -> (Tensor out, Tensor lse, Tensor entropy, Tensor row_max, "
       "Tensor lse_tail)");
   define(
       "merge_attention_backward(Tensor? dout, Tensor? dlse, Tensor? dentropy, Tensor merged_out, "

@@ -27,11 +27,12 @@ torch.library.opcheck(ops.attention.default, inputs(), {"causal": "bottom_right"
 torch.library.opcheck(ops.attention.default, inputs(), {"window_left": 2, "softcap": 3.0, "column_mass": True})
 torch.library.opcheck(ops.attention_pool.default, (scores, values, offsets))
 log_decay, state = -torch.rand(2, 4, 7, requires_grad=True), torch.randn(2, 4, 8, 8, requires_grad=True)
+norm = torch.rand(2, 4, 8, requires_grad=True)
 linear_q = torch.randn(2, 4, 7, 8, requires_grad=True)
-torch.library.opcheck(ops.linear_attention.default, (linear_q, *inputs()[1:]), {"log_decay": log_decay, "state": state, "map": "elu", "normalise": True})
+torch.library.opcheck(ops.linear_attention.default, (linear_q, *inputs()[1:]), {"log_decay": log_decay, "state": state, "norm": norm, "map": "elu", "normalise": True})
 torch.library.opcheck(ops.linear_attention.default, inputs(), {"map": "taylor", "causal": False})
 parts = [ops.attention(*inputs()) for _ in range(2)]
-torch.library.opcheck(ops.merge_attention.default, tuple([p[i].detach() for p in parts] for i in (0, 1, 2, 5)) + ([],))
+torch.library.opcheck(ops.merge_attention.default, tuple([p[i].detach() for p in parts] for i in (0, 1, 2, 3, 5)))
 
 
 def loss(q, k, v):

@@ -41,6 +41,12 @@ for name, a, b in zip(("out", "lse", "entropy", "dq", "dk", "dv"), (*ours, *grad
 causal = torch.ops.attn.attention(q, k, v, causal="bottom_right")[0]
 expect_equal(causal[:, :, -1], ours[0][:, :, -1], "the last causal row sees every key")
 
+# Partial results over keys apart, in the order that attention gives them.
+halves = [torch.ops.attn.attention(q, k[:, :, s], v[:, :, s], row_max=True) for s in (slice(0, 5), slice(5, None))]
+outs, lses, entropies, maxima, _, tails = (list(x) for x in zip(*halves))
+for name, a, b in zip(("out", "lse", "entropy"), torch.ops.attn.merge_attention(outs, lses, entropies, maxima, tails), ours):
+    expect_equal(a, b, f"merged {name}")
+
 message = ""
 try:
     torch.ops.attn.attention(q, k[..., :7], v)
