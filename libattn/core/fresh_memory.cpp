@@ -16,8 +16,9 @@ void make_present(void* data, std::size_t bytes) noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(data);
   const std::uintptr_t first = (address + page - 1) / page * page;
   const std::uintptr_t last = (address + bytes) / page * page;
-  if (last > first)
-    static_cast<void>(madvise(reinterpret_cast<void*>(first), last - first, kPopulateWrite));
+  if (last <= first) return;
+  auto* from = static_cast<std::byte*>(data) + (first - address);
+  static_cast<void>(madvise(from, last - first, kPopulateWrite));
 #else
   static_cast<void>(data), static_cast<void>(bytes);
 #endif

@@ -103,7 +103,8 @@ LinearResults linear_kernel(const LinearCall& c) {
 LinearResults linear_shapes(const LinearCall& c) {
   check_shapes_only(kOp, {c.q, c.k, c.v, given(c.log_decay), given(c.state), given(c.norm)});
   const c10::SymInt b = c.q.sym_size(0), h = c.q.sym_size(1), dv = c.v.sym_size(3);
-  const c10::SymInt features = core::feature_count(options_of(c).map, c.q.sym_size(3));
+  const c10::SymInt features =
+      core::detail::feature_count<c10::SymInt>(options_of(c).map, c.q.sym_size(3));
   const auto normalised = [&](at::SymIntArrayRef sizes) {
     return c.normalise ? at::empty_symint(sizes, c.q.options()) : at::empty({0}, c.q.options());
   };

@@ -26,7 +26,7 @@ constexpr const char* kLinearArgumentsText =
 
 /// The kernel that the dispatcher calls for `body`.
 template <class Signature, class Call, auto body>
-constexpr auto kernel = &Unpacked<Signature>::template kernel<Call, body>;
+constexpr auto kKernel = &Unpacked<Signature>::template kernel<Call, body>;
 
 }  // namespace
 
@@ -67,46 +67,46 @@ TORCH_LIBRARY(attn, m) {
 
 // For every device, so that a tensor on a wrong one meets our sentence about it.
 TORCH_LIBRARY_IMPL(attn, CompositeExplicitAutograd, m) {
-  m.impl("attention", kernel<AttentionSignature, AttentionCall, attention_kernel>);
+  m.impl("attention", kKernel<AttentionSignature, AttentionCall, attention_kernel>);
   m.impl("attention_backward",
-         kernel<AttentionBackwardSignature, AttentionBackwardCall, attention_backward_kernel>);
-  m.impl("merge_attention", kernel<MergeSignature, MergeCall, merge_kernel>);
+         kKernel<AttentionBackwardSignature, AttentionBackwardCall, attention_backward_kernel>);
+  m.impl("merge_attention", kKernel<MergeSignature, MergeCall, merge_kernel>);
   m.impl("merge_attention_backward",
-         kernel<MergeBackwardSignature, MergeBackwardCall, merge_backward_kernel>);
-  m.impl("attention_pool", kernel<PoolSignature, PoolCall, pool_kernel>);
+         kKernel<MergeBackwardSignature, MergeBackwardCall, merge_backward_kernel>);
+  m.impl("attention_pool", kKernel<PoolSignature, PoolCall, pool_kernel>);
   m.impl("attention_pool_backward",
-         kernel<PoolBackwardSignature, PoolBackwardCall, pool_backward_kernel>);
-  m.impl("linear_attention", kernel<LinearSignature, LinearCall, linear_kernel>);
+         kKernel<PoolBackwardSignature, PoolBackwardCall, pool_backward_kernel>);
+  m.impl("linear_attention", kKernel<LinearSignature, LinearCall, linear_kernel>);
   m.impl("linear_attention_backward",
-         kernel<LinearBackwardSignature, LinearBackwardCall, linear_backward_kernel>);
+         kKernel<LinearBackwardSignature, LinearBackwardCall, linear_backward_kernel>);
 }
 
 TORCH_LIBRARY_IMPL(attn, Meta, m) {
-  m.impl("attention", kernel<AttentionSignature, AttentionCall, attention_shapes>);
+  m.impl("attention", kKernel<AttentionSignature, AttentionCall, attention_shapes>);
   m.impl("attention_backward",
-         kernel<AttentionBackwardSignature, AttentionBackwardCall, attention_backward_shapes>);
-  m.impl("merge_attention", kernel<MergeSignature, MergeCall, merge_shapes>);
+         kKernel<AttentionBackwardSignature, AttentionBackwardCall, attention_backward_shapes>);
+  m.impl("merge_attention", kKernel<MergeSignature, MergeCall, merge_shapes>);
   m.impl("merge_attention_backward",
-         kernel<MergeBackwardSignature, MergeBackwardCall, merge_backward_shapes>);
-  m.impl("attention_pool", kernel<PoolSignature, PoolCall, pool_shapes>);
+         kKernel<MergeBackwardSignature, MergeBackwardCall, merge_backward_shapes>);
+  m.impl("attention_pool", kKernel<PoolSignature, PoolCall, pool_shapes>);
   m.impl("attention_pool_backward",
-         kernel<PoolBackwardSignature, PoolBackwardCall, pool_backward_shapes>);
-  m.impl("linear_attention", kernel<LinearSignature, LinearCall, linear_shapes>);
+         kKernel<PoolBackwardSignature, PoolBackwardCall, pool_backward_shapes>);
+  m.impl("linear_attention", kKernel<LinearSignature, LinearCall, linear_shapes>);
   m.impl("linear_attention_backward",
-         kernel<LinearBackwardSignature, LinearBackwardCall, linear_backward_shapes>);
+         kKernel<LinearBackwardSignature, LinearBackwardCall, linear_backward_shapes>);
 }
 
 TORCH_LIBRARY_IMPL(attn, Autograd, m) {
-  m.impl("attention", kernel<AttentionSignature, AttentionCall, attention_autograd>);
-  m.impl("merge_attention", kernel<MergeSignature, MergeCall, merge_autograd>);
-  m.impl("attention_pool", kernel<PoolSignature, PoolCall, pool_autograd>);
-  m.impl("linear_attention", kernel<LinearSignature, LinearCall, linear_autograd>);
+  m.impl("attention", kKernel<AttentionSignature, AttentionCall, attention_autograd>);
+  m.impl("merge_attention", kKernel<MergeSignature, MergeCall, merge_autograd>);
+  m.impl("attention_pool", kKernel<PoolSignature, PoolCall, pool_autograd>);
+  m.impl("linear_attention", kKernel<LinearSignature, LinearCall, linear_autograd>);
 }
 
 TORCH_LIBRARY_IMPL(attn, AutocastCPU, m) {
-  m.impl("attention", kernel<AttentionSignature, AttentionCall, attention_autocast>);
-  m.impl("attention_pool", kernel<PoolSignature, PoolCall, pool_autocast>);
-  m.impl("linear_attention", kernel<LinearSignature, LinearCall, linear_autocast>);
+  m.impl("attention", kKernel<AttentionSignature, AttentionCall, attention_autocast>);
+  m.impl("attention_pool", kKernel<PoolSignature, PoolCall, pool_autocast>);
+  m.impl("linear_attention", kKernel<LinearSignature, LinearCall, linear_autocast>);
 }
 
 }  // namespace attn::ops

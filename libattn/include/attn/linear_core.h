@@ -24,7 +24,6 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
 #include "attn/core.h"
 #include "attn/export.h"
@@ -40,13 +39,16 @@ enum class FeatureMap { identity, elu, relu, exponential, hedgehog, taylor };
 /// What log_decay holds: nothing (g = 1); a number per token; one per token and feature.
 enum class Decay { none, token, feature };
 
-/// F above; `d` is an integer, or what stands for one where shapes are traced.
+namespace detail {
+/// F above, of the number d or what stands for it where shapes are traced.
 template <class Size>
-auto feature_count(FeatureMap map, const Size& d) {
-  using Count = std::conditional_t<std::is_integral_v<Size>, int64_t, Size>;
-  const Count n = d;
-  if (map == FeatureMap::hedgehog) return Count(n * 2);
-  return map == FeatureMap::taylor ? Count(n * (n + 1) / 2 + n + 1) : n;
+Size feature_count(FeatureMap map, const Size& d) {
+  if (map == FeatureMap::hedgehog) return d * 2;
+  return map == FeatureMap::taylor ? d * (d + 1) / 2 + d + 1 : d;
+}
+}  // namespace detail
+inline int64_t feature_count(FeatureMap map, int64_t d) {
+  return detail::feature_count<int64_t>(map, d);
 }
 
 /// q (B,H,nq,d), k (B,G,nk,d), v (B,G,nk,dv); sizes but d may be 0; causal: nq = nk. Head h reads

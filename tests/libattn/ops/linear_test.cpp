@@ -337,9 +337,10 @@ TEST(LinearAttention, RefusesWhatDoesNotFit) {
   o = {};
   o.norm = at::zeros({2, 4, 5});
   expect_refusal(with(o), "norm was given without normalise");
-  o.norm = {}, o.normalise = true, o.state = at::zeros({2, 4, 5, 5});
+  o = {};
+  o.normalise = true, o.state = at::zeros({2, 4, 5, 5});
   expect_refusal(with(o), "state was given without norm");
-  o.state = {}, o.norm = at::zeros({2, 4, 4});
+  o.state = at::Tensor(), o.norm = at::zeros({2, 4, 4});
   expect_refusal(with(o), "norm (2, 4, 4) on cpu; expected (B, H, F) = (2, 4, 5)");
   o = {};
   o.eps = -1;
