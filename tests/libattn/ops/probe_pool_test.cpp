@@ -17,7 +17,6 @@ namespace {
 using attn::attention_pool;
 using attn::Probe;
 using attn::ProbeHead;
-using testing::ElementsAre;
 
 /// Of bags of (n,K) scores, head k, in fp64; empty bags are dead.
 ProbeHead expected(const std::vector<at::Tensor>& bags, int64_t k) {
