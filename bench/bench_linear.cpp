@@ -1,6 +1,7 @@
 // Linear attention: how its time grows with the tokens, and beside LibTorch's CPU attention at the
 // same number of heads, tokens and value columns, (B,H,D) = (1,8,64). One process, interleaved
-// repetitions, the best of each: what else runs on the machine only adds.
+// repetitions, the best of each, since what else runs on the machine only adds; growth is the
+// median over repetitions.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
@@ -29,7 +30,7 @@ constexpr const char* kUsage =
     "  --json       one JSON array instead of the table\n"
     "  --threads    numbers of threads, comma-separated (default 1,2)\n"
     "  --cases      only cases whose name, such as elu-causal, contains TEXT\n"
-    "  --repeats    interleaved repetitions of ours and LibTorch's, the best counts (default 5)\n"
+    "  --repeats    interleaved repetitions of ours and LibTorch's, the best counts (default 7)\n"
     "  --quick      two repetitions, at most 8,192 tokens and for LibTorch 2,048\n"
     "example: bench-linear --threads 1 --cases elu\n";
 
@@ -52,6 +53,7 @@ struct Row {
   int threads;
   int64_t tokens;
   double ours_ms, peer_ms;  // peer: 0 where it was not run
+  double growth = 0;        // time at 8 N over this; 0 where there is none
 };
 
 using Inputs = std::vector<at::Tensor>;  // q, k, v, dout, log_decay
@@ -85,21 +87,32 @@ void run_peer(bool causal, const Inputs& x, bool backward) {
   if (backward) torch::autograd::grad({out}, {x[0], x[1], x[2]}, {x[3]});
 }
 
-/// The best of `repeats` of each, interleaved; one that takes seconds is run less often.
-std::vector<double> best_of(int repeats, const std::vector<std::function<void()>>& runs) {
-  std::vector<double> best;
-  std::vector<int> inner;
-  for (const auto& run : runs) {
-    best.push_back(attn::bench::seconds_of(1, run));
-    inner.push_back(std::max(1, static_cast<int>(0.02 / best.back())));
-  }
+/// Seconds of `repeats` runs of each, interleaved; one that takes seconds is run less often. The
+/// first of each, which meets fresh memory, is left out.
+std::vector<std::vector<double>> times_of(int repeats,
+                                          const std::vector<std::function<void()>>& runs) {
+  std::vector<std::vector<double>> times(runs.size());
+  std::vector<double> first;
+  for (const auto& run : runs) first.push_back(attn::bench::seconds_of(1, run));
   for (int r = 0; r < repeats; ++r) {
     for (size_t i = 0; i < runs.size(); ++i) {
-      if (best[i] * (r + 1) > 6) continue;
-      best[i] = std::min(best[i], attn::bench::seconds_of(inner[i], runs[i]));
+      if (r > 0 && first[i] * (r + 1) > 12) continue;
+      const int inner = std::max(1, static_cast<int>(0.02 / first[i]));
+      times[i].push_back(attn::bench::seconds_of(inner, runs[i]));
     }
   }
-  return best;
+  return times;
+}
+
+/// The median of what the repetitions' times at 8 N are of those at N, taken one after the other:
+/// the machine's speed, which changes within minutes, is the same in both.
+double growth(const std::vector<double>& at_n, const std::vector<double>& at_8n) {
+  std::vector<double> ratios;
+  for (size_t r = 0; r < std::min(at_n.size(), at_8n.size()); ++r)
+    ratios.push_back(at_8n[r] / at_n[r]);
+  const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
+  std::nth_element(ratios.begin(), middle, ratios.end());
+  return *middle;
 }
 
 /// LibTorch's times, taken once for all maps, beside the first.
@@ -140,13 +153,18 @@ std::vector<Row> measure(const Case& c, bool backward, int threads, const Option
       run_peer(causal, x, backward);
     });
   }
-  const std::vector<double> best = best_of(options.repeats, runs);
-  for (size_t i = 0; i < keys.size(); ++i) peers[keys[i]] = best[sizes.size() + i];
+  const auto times = times_of(options.repeats, runs);
+  for (size_t i = 0; i < keys.size(); ++i)
+    peers[keys[i]] = attn::bench::best(times[sizes.size() + i]);
   std::vector<Row> rows;
   for (size_t i = 0; i < sizes.size(); ++i) {
     const auto known = peers.find(peer_key(c, sizes[i], backward, threads));
     rows.push_back({c.name, backward ? "forward+backward" : "forward", threads, sizes[i],
-                    1e3 * best[i], known == peers.end() ? 0 : 1e3 * known->second});
+                    1e3 * attn::bench::best(times[i]),
+                    known == peers.end() ? 0 : 1e3 * known->second});
+    const auto longer = std::find(sizes.begin(), sizes.end(), 8 * sizes[i]);
+    if (longer != sizes.end())
+      rows.back().growth = growth(times[i], times[static_cast<size_t>(longer - sizes.begin())]);
   }
   return rows;
 }
@@ -159,19 +177,8 @@ void print_row(const Row& r) {
   std::fflush(stdout);
 }
 
-/// Times at 8 N over those at N of one case, pass and number of threads.
-std::vector<std::pair<int64_t, double>> growth_of(const std::vector<Row>& rows) {
-  std::vector<std::pair<int64_t, double>> growth;
-  for (const Row& a : rows) {
-    for (const Row& b : rows)
-      if (b.tokens == 8 * a.tokens) growth.emplace_back(a.tokens, b.ours_ms / a.ours_ms);
-  }
-  return growth;
-}
-
 nlohmann::json to_json(const std::vector<Row>& rows) {
   nlohmann::json all = nlohmann::json::array();
-  const auto growth = growth_of(rows);
   for (const Row& r : rows) {
     nlohmann::json entry = {{"case", r.name},
                             {"pass", r.pass},
@@ -183,8 +190,7 @@ nlohmann::json to_json(const std::vector<Row>& rows) {
       entry["peer_ms"] = r.peer_ms;
       entry["ratio"] = r.ours_ms / r.peer_ms;
     }
-    for (const auto& [tokens, factor] : growth)
-      if (tokens == r.tokens) entry["time_8n_over_n"] = factor;
+    if (r.growth > 0) entry["time_8n_over_n"] = r.growth;
     all.push_back(entry);
   }
   return all;
@@ -237,8 +243,10 @@ void bench(const std::vector<Case>& cases, const Options& options) {
         if (!options.json) std::for_each(rows.begin(), rows.end(), print_row);
         for (const auto& entry : to_json(rows)) all.push_back(entry);
         if (options.json) continue;
-        for (const auto& [tokens, factor] : growth_of(rows))
-          std::cout << "  time(" << 8 * tokens << ") / time(" << tokens << ") = " << factor << "\n";
+        for (const Row& r : rows)
+          if (r.growth > 0)
+            std::cout << "  time(" << 8 * r.tokens << ") / time(" << r.tokens << ") = " << r.growth
+                      << "\n";
       }
     }
   }
@@ -249,7 +257,7 @@ void bench(const std::vector<Case>& cases, const Options& options) {
 
 int main(int argc, char** argv) {
   Options defaults;
-  defaults.repeats = 5;
+  defaults.repeats = 7;
   return attn::bench::run_main(
       "bench-linear", kUsage, argc, argv, defaults, [](const Options& options) {
         return [options, cases = cases_of(options)] { bench(cases, options); };
