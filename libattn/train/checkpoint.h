@@ -16,7 +16,7 @@ namespace attn::train {
 struct Checkpoint {
   std::string fingerprint;
   int64_t iteration = 0;  ///< steps done, over all epochs
-  NamedTensors parameters, buffers, optimiser, best, best_buffers;
+  NamedTensors parameters, optimiser, best;
   int64_t best_epoch = -1;
   double best_score = 0;
   std::vector<EpochRecord> history;  ///< finished epochs

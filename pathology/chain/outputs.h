@@ -1,16 +1,19 @@
-// What the verbs over slides and bags read and write.
+// Before long work: what it will write can be written, and is none of what it reads.
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
-#include "libattn/io/outputs.h"
 #include "pathology/slide/find_slides.h"
 
 namespace pathology {
 
-using attn::io::refuse_overwriting;
-using attn::io::require_writable;
+/// Throws attn::UsageError, naming both, when one of `outputs` is one of the files `inputs`, by
+/// whatever path or link, or stands among them twice. Empty paths and files that are not there yet
+/// are allowed in both.
+void refuse_overwriting(const std::vector<std::filesystem::path>& outputs,
+                        const std::vector<std::filesystem::path>& inputs);
 
 /// The files that a job over slides reads: `inputs` that are files (manifests, pictures), and the
 /// slides found in them.
@@ -27,5 +30,9 @@ std::vector<std::filesystem::path> own_files_of_run(const std::filesystem::path&
 /// The model file that `run` is; or those, the labels beside them, and the files of the bags that
 /// source.json names, where it can be read.
 std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& run);
+
+/// Makes the folder of the file that `option` ("--out") names. Throws attn::UsageError when it
+/// names a folder, attn::StorageError when no file can be written there.
+void require_writable(const std::filesystem::path& file, const std::string& option);
 
 }  // namespace pathology

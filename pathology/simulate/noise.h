@@ -5,11 +5,9 @@
 #include <cmath>
 #include <opencv2/core/mat.hpp>
 
-#include "libattn/random/rng.h"
+#include "pathology/simulate/rng.h"
 
 namespace pathology::sim {
-
-using attn::random::Rng;
 
 /// Level-0 pixels per cell of a coarse field. Cell (i, j) is centred on pixel (8 i + 4, 8 j + 4).
 inline constexpr int kCell = 8;

@@ -5,11 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "libattn/random/rng.h"
+#include "pathology/simulate/rng.h"
 
 namespace pathology::sim {
-
-using attn::random::Rng;
 
 using Rgb = std::array<double, 3>;
 
