@@ -1,8 +1,11 @@
 #include "libattn/io/table.h"
 
 #include <arrow/array.h>
+#include <arrow/buffer.h>
+#include <arrow/builder.h>
 #include <arrow/chunked_array.h>
 #include <arrow/compute/cast.h>
+#include <arrow/io/memory.h>
 
 #include <array>
 #include <charconv>
@@ -93,6 +96,32 @@ struct Field {
   }
 };
 
+/// Instants with a zone are UTC inside; their text is UTC's as well, with a Z, so that no table of
+/// zones is needed.
+std::shared_ptr<arrow::ChunkedArray> utc_texts(const arrow::ChunkedArray& column,
+                                               const std::string& where) {
+  const auto& type = static_cast<const arrow::TimestampType&>(*column.type());
+  arrow::StringBuilder texts;
+  const auto fail = [&](const arrow::Status& status) {
+    return Error(where + ": instants cannot be read (" + status.message() + ")");
+  };
+  const auto plain_times = column.View(arrow::timestamp(type.unit()));
+  if (!plain_times.ok()) throw fail(plain_times.status());
+  const auto cast = arrow::compute::Cast(*plain_times, arrow::utf8());
+  if (!cast.ok()) throw fail(cast.status());
+  for (const std::shared_ptr<arrow::Array>& chunk : cast->chunked_array()->chunks()) {
+    const auto& plain = static_cast<const arrow::StringArray&>(*chunk);
+    for (int64_t i = 0; i < plain.length(); ++i) {
+      const arrow::Status status =
+          plain.IsNull(i) ? texts.AppendNull() : texts.Append(plain.GetString(i) + "Z");
+      if (!status.ok()) throw fail(status);
+    }
+  }
+  auto array = texts.Finish();
+  if (!array.ok()) throw fail(array.status());
+  return std::make_shared<arrow::ChunkedArray>(*array);
+}
+
 /// Casts a column to one of utf8, int64, float64, bool, null.
 std::shared_ptr<arrow::ChunkedArray> simplified(const std::shared_ptr<arrow::ChunkedArray>& column,
                                                 const std::string& where) {
@@ -104,6 +133,9 @@ std::shared_ptr<arrow::ChunkedArray> simplified(const std::shared_ptr<arrow::Chu
   if (arrow::is_floating(type->id()) || arrow::is_decimal(type->id())) wanted = arrow::float64();
   if (type->id() == arrow::Type::BOOL || type->id() == arrow::Type::NA) wanted = type;
   if (column->type()->Equals(wanted)) return column;
+  if (column->type()->id() == arrow::Type::TIMESTAMP &&
+      !static_cast<const arrow::TimestampType&>(*type).timezone().empty())
+    return utc_texts(*column, where);
   const auto cast = arrow::compute::Cast(column, wanted);
   if (!cast.ok())
     throw Error(where + ": values of type " + column->type()->ToString() + " cannot be read");
@@ -168,7 +200,7 @@ std::vector<T> read_matrix(const Table& table, const Table::Impl& impl,
   std::vector<T> values(rows * names.size());
   for (std::size_t j = 0; j < names.size(); ++j) {
     const auto column =
-        simplified(impl.column(names[j]), impl.path.string() + ": column " + one_line(names[j]));
+        simplified(impl.column(names[j]), impl.name + ": column " + one_line(names[j]));
     for_each(*column, [&](int64_t row, const Field& field) {
       double value = 0;
       if (!number_of(field, rule, value))
@@ -189,18 +221,18 @@ void Table::Impl::name_columns(std::vector<std::string> names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto [at, fresh] = index.emplace(names[i], static_cast<int>(i));
     if (!fresh)
-      throw Error(path.string() + ": columns " + std::to_string(at->second + 1) + " and " +
+      throw Error(name + ": columns " + std::to_string(at->second + 1) + " and " +
                   std::to_string(i + 1) + " are both named " + quote_text(names[i]) +
                   "; rename one");
   }
   columns = std::move(names);
 }
 
-std::shared_ptr<arrow::ChunkedArray> Table::Impl::column(std::string_view name) const {
-  const auto found = index.find(name);
+std::shared_ptr<arrow::ChunkedArray> Table::Impl::column(std::string_view wanted) const {
+  const auto found = index.find(wanted);
   if (found == index.end())
-    throw Error(path.string() + ": there is no column " + quote_text(name, 80) +
-                " (found: " + list_names(columns) + ")" + did_you_mean(name, columns));
+    throw Error(name + ": there is no column " + quote_text(wanted, 80) +
+                " (found: " + list_names(columns) + ")" + did_you_mean(wanted, columns));
   return table->column(found->second);
 }
 
@@ -220,16 +252,27 @@ Table& Table::operator=(Table&&) noexcept = default;
 Table Table::read(const std::filesystem::path& path) {
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  if (std::filesystem::is_regular_file(path) && file_kind_of(path) == FileKind::parquet) {
-    read_parquet(*impl);
+  const bool piped = path == "-";
+  impl->name = piped ? "standard input" : path.string();
+  if (!piped && std::filesystem::is_regular_file(path) && file_kind_of(path) == FileKind::parquet) {
+    read_parquet_file(*impl);
+    return Table(std::move(impl));
+  }
+  std::string bytes = table_bytes(path, impl->name);
+  if (file_kind(std::string_view(bytes).substr(0, 16)) == FileKind::parquet) {
+    read_parquet(*impl, std::make_shared<arrow::io::BufferReader>(
+                            arrow::Buffer::FromString(std::move(bytes))));
   } else {
-    read_delimited(*impl);
+    read_delimited(*impl, std::move(bytes));
   }
   return Table(std::move(impl));
 }
 
 const std::filesystem::path& Table::path() const {
   return impl_->path;
+}
+const std::string& Table::name() const {
+  return impl_->name;
 }
 int64_t Table::rows() const {
   return impl_->table->num_rows();
@@ -242,10 +285,14 @@ bool Table::has(std::string_view column) const {
 }
 
 std::vector<std::string> Table::strings(std::string_view column) const {
+  return first_strings(column, rows());
+}
+
+std::vector<std::string> Table::first_strings(std::string_view column, int64_t most) const {
   std::vector<std::string> values;
-  values.reserve(static_cast<std::size_t>(rows()));
-  const auto simple =
-      simplified(impl_->column(column), impl_->path.string() + ": column " + one_line(column));
+  values.reserve(static_cast<std::size_t>(std::min(rows(), most)));
+  const auto simple = simplified(impl_->column(column)->Slice(0, most),
+                                 impl_->name + ": column " + one_line(column));
   for_each(*simple, [&](int64_t, const Field& field) {
     const bool text = field.kind == Field::Kind::text;
     values.push_back(text                                 ? std::string(field.text)
@@ -264,7 +311,7 @@ std::vector<int64_t> Table::integers(std::string_view column) const {
   std::vector<int64_t> values;
   values.reserve(static_cast<std::size_t>(rows()));
   const auto simple =
-      simplified(impl_->column(column), impl_->path.string() + ": column " + one_line(column));
+      simplified(impl_->column(column), impl_->name + ": column " + one_line(column));
   for_each(*simple, [&](int64_t row, const Field& field) {
     int64_t value = field.integer;
     bool good = field.kind == Field::Kind::integer;
@@ -290,7 +337,7 @@ std::vector<double> Table::matrix_double(std::span<const std::string> columns,
 }
 
 std::string Table::locate(int64_t row) const {
-  return impl_->path.string() + ": row " + std::to_string(impl_->line_of(row));
+  return impl_->name + ": row " + std::to_string(impl_->line_of(row));
 }
 
 std::string Table::locate(int64_t row, std::string_view column) const {

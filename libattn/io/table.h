@@ -30,20 +30,27 @@ class Table {
   /// others at commas; gzip is unpacked first. A byte-order mark, CRLF, quoted fields and line
   /// breaks in them are fine. Refused in one sentence: an empty file, no header, a column name
   /// twice, rows of differing length, text that is not UTF-8 (or holds NUL bytes), other
-  /// separators, other kinds of file. A header alone gives a table of 0 rows.
+  /// separators, other kinds of file. A header alone gives a table of 0 rows. The path "-" is
+  /// standard input, read to its end; a file of that name is "./-".
   static Table read(const std::filesystem::path& path);
   ~Table();
   Table(Table&&) noexcept;
   Table& operator=(Table&&) noexcept;
 
   const std::filesystem::path& path() const;
+  /// What messages call it: the path, or "standard input".
+  const std::string& name() const;
   int64_t rows() const;
   const std::vector<std::string>& columns() const;
   bool has(std::string_view column) const;
 
   /// Columns as asked for; a missing column is an Error that lists those there and the nearest
   /// name.
-  std::vector<std::string> strings(std::string_view column) const;  ///< missing values are ""
+  /// Missing values are "". Parquet's dates and times as ISO 8601 ("2016-07-01 13:00:00"), those
+  /// with a zone in UTC with a Z behind.
+  std::vector<std::string> strings(std::string_view column) const;
+  /// Those of the first `most` rows.
+  std::vector<std::string> first_strings(std::string_view column, int64_t most) const;
   std::vector<double> doubles(std::string_view column, NumberRule rule = {}) const;
   std::vector<int64_t> integers(std::string_view column) const;
   /// Columns of numbers side by side, row-major (rows() x columns.size()).

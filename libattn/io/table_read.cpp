@@ -3,7 +3,6 @@
 #include <arrow/buffer.h>
 #include <arrow/csv/api.h>
 #include <arrow/io/api.h>
-#include <arrow/util/compression.h>
 #include <arrow/util/utf8.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/exception.h>
@@ -12,46 +11,13 @@
 #include <cctype>
 
 #include "attn/error.h"
-#include "libattn/io/atomic_file.h"
 #include "libattn/io/csv_records.h"
 #include "libattn/io/file_kind.h"
-#include "libattn/io/memory.h"
 #include "libattn/io/table_detail.h"
 #include "libattn/io/text.h"
 
 namespace attn::io {
 namespace {
-
-/// Arrow's own words, kept to one line.
-std::string reason_of(const arrow::Status& status) {
-  std::string text = status.message().substr(0, 200);
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
-
-std::string unzip(const std::string& packed, const std::string& name) {
-  arrow::util::InitializeUTF8();
-  auto codec = arrow::util::Codec::Create(arrow::Compression::GZIP);
-  if (!codec.ok()) throw Error(name + ": gzip is not supported by this Arrow");
-  auto stream = arrow::io::CompressedInputStream::Make(
-      codec->get(), std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(packed)));
-  std::string text;
-  const std::size_t most = physical_memory() / 4;
-  for (;;) {
-    auto piece = stream.ok() ? (*stream)->Read(std::int64_t{1} << 20)
-                             : arrow::Result<std::shared_ptr<arrow::Buffer>>(stream.status());
-    if (!piece.ok())
-      throw Error(name + ": the gzip archive is damaged or truncated (" +
-                  reason_of(piece.status()) + "); copy it again");
-    if ((*piece)->size() == 0) break;
-    text.append(reinterpret_cast<const char*>((*piece)->data()),
-                static_cast<std::size_t>((*piece)->size()));
-    if (text.size() > most)
-      throw Error(name + ": it unpacks to more than " + size_text(static_cast<double>(most)) +
-                  ", a quarter of this machine's memory");
-  }
-  return text;
-}
 
 int64_t line_at(std::string_view text, std::size_t byte) {
   return 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(byte), '\n');
@@ -80,8 +46,14 @@ void demand_text(std::string_view text, const std::string& name) {
               "; save it as CSV in UTF-8");
 }
 
-/// Splits at tabs for .tsv and .tab (also .tsv.gz), else at commas.
-char delimiter_of(std::filesystem::path path) {
+/// Splits at tabs for .tsv and .tab (also .tsv.gz), else at commas; standard input, which has no
+/// name to tell, at tabs where its first line holds some and no comma.
+char delimiter_of(std::filesystem::path path, std::string_view body) {
+  if (path == "-") {
+    const std::string_view first =
+        body.substr(0, body.find_first_of("\r\n", body.find_first_not_of("\r\n")));
+    return first.find('\t') != first.npos && first.find(',') == first.npos ? '\t' : ',';
+  }
   if (path.extension() == ".gz") path = path.stem();
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
@@ -152,8 +124,7 @@ std::shared_ptr<arrow::Table> parse(const std::shared_ptr<arrow::Buffer>& body, 
   const auto table = reader.ok() ? (*reader)->Read()
                                  : arrow::Result<std::shared_ptr<arrow::Table>>(reader.status());
   if (!table.ok())
-    throw Error(impl.path.string() + ": not readable as a table (" + reason_of(table.status()) +
-                ")");
+    throw Error(impl.name + ": not readable as a table (" + reason_of(table.status()) + ")");
   return *table;
 }
 
@@ -167,14 +138,18 @@ std::shared_ptr<arrow::Table> empty_table(const std::vector<std::string>& column
 
 }  // namespace
 
-void read_delimited(Table::Impl& impl) {
-  const std::string name = impl.path.string();
-  std::string text = read_file(impl.path, physical_memory() / 4);
-  if (file_kind(std::string_view(text).substr(0, 16)) == FileKind::gzip) text = unzip(text, name);
+std::string reason_of(const arrow::Status& status) {
+  std::string text = status.message().substr(0, 200);
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+void read_delimited(Table::Impl& impl, std::string text) {
+  const std::string& name = impl.name;
   const std::size_t mark = text.rfind("\xEF\xBB\xBF", 0) == 0 ? 3 : 0;
   const std::string_view body = std::string_view(text).substr(mark);
   demand_text(body, name);
-  const char delimiter = delimiter_of(impl.path);
+  const char delimiter = delimiter_of(impl.path, body);
   CsvRecords records(body, delimiter);
   CsvRecord header;
   if (!records.next(header))
@@ -198,28 +173,36 @@ void read_delimited(Table::Impl& impl) {
                 " rows); quote whole fields and double the quotes inside them");
 }
 
-void read_parquet(Table::Impl& impl) {
-  const std::string name = impl.path.string();
-  const auto damaged = [&](const std::string& reason) {
-    return Error(name + ": the Parquet file is damaged or truncated (" + reason +
-                 "); write or copy it again");
-  };
+namespace {
+
+Error damaged_parquet(const std::string& name, const std::string& reason) {
+  return Error(name + ": the Parquet file is damaged or truncated (" + reason +
+               "); write or copy it again");
+}
+
+}  // namespace
+
+void read_parquet(Table::Impl& impl, std::shared_ptr<arrow::io::RandomAccessFile> file) {
   std::shared_ptr<arrow::Table> table;
   try {
-    auto file = arrow::io::ReadableFile::Open(name);
-    if (!file.ok()) throw damaged(reason_of(file.status()));
-    auto reader = parquet::arrow::OpenFile(*file, arrow::default_memory_pool());
-    if (!reader.ok()) throw damaged(reason_of(reader.status()));
+    auto reader = parquet::arrow::OpenFile(std::move(file), arrow::default_memory_pool());
+    if (!reader.ok()) throw damaged_parquet(impl.name, reason_of(reader.status()));
     auto read = (*reader)->ReadTable();
-    if (!read.ok()) throw damaged(reason_of(read.status()));
+    if (!read.ok()) throw damaged_parquet(impl.name, reason_of(read.status()));
     table = *read;
   } catch (const parquet::ParquetException& error) {
-    throw damaged(std::string(error.what()).substr(0, 200));
+    throw damaged_parquet(impl.name, std::string(error.what()).substr(0, 200));
   }
   if (const arrow::Status valid = table->ValidateFull(); !valid.ok())
-    throw damaged(reason_of(valid));
+    throw damaged_parquet(impl.name, reason_of(valid));
   impl.table = table;
   impl.name_columns(table->ColumnNames());
+}
+
+void read_parquet_file(Table::Impl& impl) {
+  auto file = arrow::io::ReadableFile::Open(impl.path.string());
+  if (!file.ok()) throw damaged_parquet(impl.name, reason_of(file.status()));
+  read_parquet(impl, *file);
 }
 
 }  // namespace attn::io

@@ -7,104 +7,16 @@
 
 #include "attn/error.h"
 #include "libattn/report/svg_axes.h"
+#include "libattn/report/svg_lines.h"
 
 namespace attn::report {
 namespace {
-
-void check(const Series& s) {
-  const bool good = s.x.size() == s.y.size() && (s.low.empty() || s.low.size() == s.y.size()) &&
-                    s.low.size() == s.high.size();
-  if (good) return;
-  throw Error(fmt::format(
-      "chart: series '{}' has {} x, {} y, {} low and {} high values; expected as many of each",
-      s.name, s.x.size(), s.y.size(), s.low.size(), s.high.size()));
-}
-
-std::vector<std::string> names_of(const std::vector<Series>& series) {
-  std::vector<std::string> names;
-  names.reserve(series.size());
-  for (const Series& s : series) names.push_back(s.name);
-  return names;
-}
-
-Frame frame_of(const std::vector<Series>& series, const ChartOptions& options) {
-  std::vector<double> xs;
-  std::vector<double> ys;
-  for (const Series& s : series) {
-    check(s);
-    xs.insert(xs.end(), s.x.begin(), s.x.end());
-    for (const auto* values : {&s.y, &s.low, &s.high})
-      ys.insert(ys.end(), values->begin(), values->end());
-  }
-  return make_frame(options, make_axis(xs, options.x_range, options.log_x, false, 8),
-                    make_axis(ys, options.y_range, options.log_y, false, 6), names_of(series),
-                    false);
-}
-
-bool drawn(const Frame& f, const Series& s, size_t i) {
-  return f.x.shows(s.x[i]) && f.y.shows(s.y[i]);
-}
-
-// "x y" pairs of each unbroken stretch.
-std::string line_path(const Frame& f, const Series& s) {
-  std::string path;
-  bool open = false;
-  for (size_t i = 0; i < s.x.size(); ++i) {
-    if (!drawn(f, s, i)) {
-      open = false;
-      continue;
-    }
-    path += fmt::format("{}{} {}", open ? "L" : "M", pixel(f.x(s.x[i])), pixel(f.y(s.y[i])));
-    open = true;
-  }
-  return path;
-}
-
-std::string band_path(const Frame& f, const Series& s) {
-  std::string there;
-  std::string back;
-  for (size_t i = 0; i < s.low.size(); ++i) {
-    if (!f.x.shows(s.x[i]) || !f.y.shows(s.low[i]) || !f.y.shows(s.high[i])) continue;
-    there += fmt::format("{}{} {}", there.empty() ? "M" : "L", pixel(f.x(s.x[i])),
-                         pixel(f.y(s.high[i])));
-    back.insert(0, fmt::format("L{} {}", pixel(f.x(s.x[i])), pixel(f.y(s.low[i]))));
-  }
-  return there.empty() ? "" : there + back + "Z";
-}
 
 std::string error_bar(double x, double low, double high) {
   return fmt::format(
       "<path d=\"M{0} {1}V{2}M{3} {1}h8M{3} {2}h8\" stroke=\"currentColor\" stroke-opacity=\".75\" "
       "fill=\"none\"/>",
       pixel(x), pixel(low), pixel(high), pixel(x - 4));
-}
-
-std::string clip(const Frame& f, const std::string& inside) {
-  // A nested viewport clips without an id, which would have to be unique in the page.
-  return fmt::format(
-      "<svg x=\"{0}\" y=\"{1}\" width=\"{2}\" height=\"{3}\" viewBox=\"{0} {1} {2} {3}\">{4}</svg>",
-      pixel(f.left - 4), pixel(f.top - 4), pixel(f.right - f.left + 8), pixel(f.bottom - f.top + 8),
-      inside);
-}
-
-void draw_lines(Frame& f, const std::vector<Series>& series) {
-  std::string inside;
-  for (size_t k = 0; k < series.size(); ++k) {
-    const std::string color = series_color(k);
-    const std::string band = band_path(f, series[k]);
-    if (!band.empty())
-      inside += fmt::format("<path d=\"{}\" fill=\"{}\" fill-opacity=\".18\"/>", band, color);
-    inside += fmt::format(
-        "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" "
-        "stroke-linejoin=\"round\"{}/>",
-        line_path(f, series[k]), color, series[k].dashed ? " stroke-dasharray=\"5 4\"" : "");
-    // A line of one point would not be seen.
-    if (series[k].x.size() == 1 && drawn(f, series[k], 0)) {
-      inside += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3\" fill=\"{}\"/>",
-                            pixel(f.x(series[k].x[0])), pixel(f.y(series[k].y[0])), color);
-    }
-  }
-  f.body += clip(f, inside);
 }
 
 // Labels below slots of equal width; slanted where they are long.
@@ -173,7 +85,7 @@ std::string escape_xml(const std::string& text) {
 
 std::string line_chart(const std::vector<Series>& series, const ChartOptions& options) {
   Frame f = frame_of(series, options);
-  draw_lines(f, series);
+  draw_series(f, series, options);
   return finish(options, f);
 }
 
@@ -183,13 +95,13 @@ std::string scatter_chart(const std::vector<Series>& series, const ChartOptions&
   for (size_t k = 0; k < series.size(); ++k) {
     const Series& s = series[k];
     for (size_t i = 0; i < s.x.size(); ++i) {
-      if (!drawn(f, s, i)) continue;
+      if (!f.x.shows(s.x[i]) || !f.y.shows(s.y[i])) continue;
       const double x = f.x(s.x[i]);
       if (!s.low.empty() && f.y.shows(s.low[i]) && f.y.shows(s.high[i]))
         inside += error_bar(x, f.y(s.low[i]), f.y(s.high[i]));
       inside +=
           fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3.2\" fill=\"{}\" fill-opacity=\".75\"/>",
-                      pixel(x), pixel(f.y(s.y[i])), series_color(k));
+                      pixel(x), pixel(f.y(s.y[i])), color_of(s, k));
     }
   }
   f.body += clip(f, inside);
@@ -211,8 +123,8 @@ std::string bar_chart(const std::vector<std::string>& categories,
       ys.insert(ys.end(), values->begin(), values->end());
     names.push_back(s.name);
   }
-  Frame f =
-      make_frame(options, Axis{}, make_axis(ys, options.y_range, false, true, 6), names, true);
+  Frame f = make_frame(options, Axis{}, make_axis(ys, options.y_range, false, true, 6),
+                       legend_items(names), true);
   label_slots(f, categories);
   const double slot =
       (f.right - f.left) / static_cast<double>(std::max<size_t>(categories.size(), 1));
@@ -286,7 +198,7 @@ std::string roc_chart(const std::vector<Series>& curves, const ChartOptions& opt
       "<path d=\"M{} {}L{} {}\" stroke=\"currentColor\" stroke-opacity=\".4\" stroke-dasharray=\"4 "
       "4\"/>",
       pixel(f.left), pixel(f.bottom), pixel(f.right), pixel(f.top));
-  draw_lines(f, curves);
+  draw_series(f, curves, square);
   return finish(square, f);
 }
 

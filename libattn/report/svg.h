@@ -13,6 +13,23 @@
 
 namespace attn::report {
 
+/// A straight line across the plot: at a value of y, or, where vertical, of x.
+struct Rule {
+  double at = 0;
+  bool vertical = false;
+  std::string name = {};  ///< in the legend; an empty name stays out of it
+  bool dashed = true;
+  int color = -1;  ///< place in the palette; -1: the colour of the text
+  double opacity = 0.6;
+};
+
+/// A shaded stretch of the x axis, over the plot's whole height.
+struct Region {
+  double from = 0, to = 0;
+  int color = -1;  ///< as in Rule
+  double opacity = 0.07;
+};
+
 struct ChartOptions {
   std::string title = {};
   std::string x_label = {};
@@ -24,7 +41,22 @@ struct ChartOptions {
   std::optional<std::pair<double, double>> x_range =
       {};  ///< default: from the data, rounded to ticks
   std::optional<std::pair<double, double>> y_range = {};
+  bool x_dates = false;  ///< x is in seconds since 1970-01-01 00:00 without a zone; ticks at round
+                         ///< dates, the range not rounded to them
+  bool x_whole = false;  ///< ticks at whole numbers only (epochs, steps)
+  std::vector<Rule> rules = {};      ///< of charts with two axes of numbers
+  std::vector<Region> regions = {};  ///< likewise
 };
+
+/// Bounds around a curve at one level, as many as the curve has points.
+struct Band {
+  std::string name;  ///< in the legend; an empty name stays out of it
+  std::vector<double> low, high;
+};
+
+/// How a series is drawn: joined by straight lines; as steps, each value up to the next x; a dot a
+/// point; a short stroke at the foot of the plot for each x.
+enum class Draw { line, steps, dots, rug };
 
 /// One curve or cloud of points. `low` and `high`, when given, have the length of y: a shaded band
 /// or error bars.
@@ -35,6 +67,11 @@ struct Series {
   std::vector<double> low = {};
   std::vector<double> high = {};
   bool dashed = false;
+  std::vector<Band> bands = {};  ///< nested, the widest first: the inner ones come out darker
+  int color = -1;  ///< place in the palette; -1: the place among the series; -2: that of the text
+  Draw draw = Draw::line;  ///< of line_chart and panels
+  double width = 2;        ///< of the stroke, pixels
+  bool lone_dots = false;  ///< a point between two gaps, which no line shows, is a dot
 };
 
 /// Bars of one colour, a value per category. `low` and `high`, when given, are the ends of the
@@ -46,8 +83,8 @@ struct BarSeries {
   std::vector<double> high = {};
 };
 
-/// Curves, each with an optional band (training curves, forecasts with quantiles). Throws
-/// attn::Error when the lengths of x and y differ.
+/// Curves, each with an optional band or several (training curves, forecasts with quantiles).
+/// Throws attn::Error when the lengths of x, y and bands differ.
 std::string line_chart(const std::vector<Series>& series, const ChartOptions& options);
 
 /// Points, with vertical error bars where low and high are given.

@@ -75,6 +75,8 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& c) {
   add(tensors, "parameter/", c.parameters);
   add(tensors, "optimiser/", c.optimiser);
   add(tensors, "best/", c.best);
+  add(tensors, "buffer/", c.buffers);
+  add(tensors, "best_buffer/", c.best_buffers);
   tensors.emplace_back("history", pack_history(c.history));
   tensors.emplace_back("running", pack(c.running));
   tensors.emplace_back("best_score", pack({c.best_score}));
@@ -104,15 +106,16 @@ std::optional<Checkpoint> load_checkpoint(const std::filesystem::path& path) {
   c.best_epoch = io::get<int64_t>(meta, "best_epoch", where);
   c.running_items = io::get<int64_t>(meta, "running_items", where);
   std::map<std::string, at::Tensor> single;
+  const std::map<std::string, NamedTensors*> groups{{"parameter", &c.parameters},
+                                                    {"optimiser", &c.optimiser},
+                                                    {"best", &c.best},
+                                                    {"buffer", &c.buffers},
+                                                    {"best_buffer", &c.best_buffers}};
   for (auto& [name, tensor] : read_tensors(file)) {
     const size_t slash = name.find('/');
-    const std::string rest = slash == std::string::npos ? "" : name.substr(slash + 1);
-    if (name.starts_with("parameter/"))
-      c.parameters.emplace_back(rest, tensor);
-    else if (name.starts_with("optimiser/"))
-      c.optimiser.emplace_back(rest, tensor);
-    else if (name.starts_with("best/"))
-      c.best.emplace_back(rest, tensor);
+    const auto group = groups.find(name.substr(0, slash));
+    if (slash != std::string::npos && group != groups.end())
+      group->second->emplace_back(name.substr(slash + 1), tensor);
     else
       single[name] = tensor;
   }

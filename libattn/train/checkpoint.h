@@ -16,7 +16,7 @@ namespace attn::train {
 struct Checkpoint {
   std::string fingerprint;
   int64_t iteration = 0;  ///< steps done, over all epochs
-  NamedTensors parameters, optimiser, best;
+  NamedTensors parameters, buffers, optimiser, best, best_buffers;
   int64_t best_epoch = -1;
   double best_score = 0;
   std::vector<EpochRecord> history;  ///< finished epochs

@@ -12,7 +12,8 @@ namespace attn::train {
 /// Seed of the stream `name`, number `index`, of a run seeded with `seed`. A pure function
 /// (SplitMix64 over the FNV-1a hash of the name), so whoever resumes at epoch 7 draws what an
 /// undisturbed run draws at epoch 7, on any number of threads, with no generator state to store.
-/// Names in use: "split", "init", "shuffle", "step", "bootstrap", "fold".
+/// Names in use: "split", "init", "shuffle", "step", "bootstrap", "fold", "noise", "windows",
+/// "dropout", "conformal", "entropy-model", "forecaster".
 uint64_t derive_seed(uint64_t seed, std::string_view name, uint64_t index = 0);
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every platform, which <random>'s

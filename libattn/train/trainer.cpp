@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <numeric>
 
 #include "attn/error.h"
@@ -14,6 +13,7 @@
 #include "libattn/train/checkpoint.h"
 #include "libattn/train/optimiser.h"
 #include "libattn/train/seed.h"
+#include "libattn/train/train_options.h"
 
 namespace attn::train {
 namespace {
@@ -24,24 +24,15 @@ double seconds_since(Clock::time_point then) {
   return std::chrono::duration<double>(Clock::now() - then).count();
 }
 
-void check_options(const TrainTask& task, const TrainOptions& o) {
-  const auto require = [](bool ok, const char* sentence) {
-    if (!ok) throw UsageError(sentence);
-  };
-  require(o.epochs >= 1, "epochs must be at least 1");
-  require(o.batch >= 1, "the batch size must be at least 1");
-  require(std::isfinite(o.lr) && o.lr > 0, "the learning rate must be a positive number");
-  require(std::isfinite(o.weight_decay) && o.weight_decay >= 0,
-          "the weight decay must not be negative");
-  require(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1,
-          "AdamW's betas must be at least 0 and below 1");
-  require(std::isfinite(o.eps) && o.eps > 0, "AdamW's epsilon must be a positive number");
-  require(o.momentum >= 0 && o.momentum < 1, "the momentum must be at least 0 and below 1");
-  require(std::isfinite(o.clip_norm) && o.clip_norm >= 0,
-          "the largest norm of the gradient must be 0 (not clipped) or a positive number");
-  require(o.patience >= 0 && o.min_epochs >= 0, "patience and minimum epochs must not be negative");
+void check_task(const TrainTask& task) {
   if (task.items < 1) throw Error("there is nothing to train on");
   if (task.parameters.empty()) throw Error("the model has no parameters to train");
+}
+
+std::vector<at::Tensor> copies(const NamedTensors& tensors) {
+  std::vector<at::Tensor> out;
+  for (const auto& [name, t] : tensors) out.push_back(t.detach().clone());
+  return out;
 }
 
 /// One run of `train`: the state that steps and epochs change.
@@ -67,16 +58,15 @@ class Run {
       hooks_.report("epochs", static_cast<int64_t>(result_.history.size()), options_.epochs);
     }
     save(true);
-    if (!task_.validate) result_.best = values();
+    if (!task_.validate) keep_best();
     result_.stopped_early = iteration_ < total;
     return std::move(result_);
   }
 
  private:
-  std::vector<at::Tensor> values() const {
-    std::vector<at::Tensor> out;
-    for (const auto& [name, p] : task_.parameters) out.push_back(p.detach().clone());
-    return out;
+  void keep_best() {
+    result_.best = copies(task_.parameters);
+    result_.best_buffers = copies(task_.buffers);
   }
 
   bool stop_early() const {
@@ -165,7 +155,7 @@ class Run {
     if (!task_.validate || better || result_.best_epoch < 0) {
       result_.best_epoch = epoch;
       result_.best_score = record.score;
-      if (task_.validate) result_.best = values();
+      if (task_.validate) keep_best();
     }
     result_.history.push_back(std::move(record));
     std::fill(running_.begin(), running_.end(), 0.0);
@@ -203,9 +193,12 @@ class Run {
     c.fingerprint = task_.fingerprint;
     c.iteration = iteration_;
     c.parameters = task_.parameters;
+    c.buffers = task_.buffers;
     c.optimiser = optimiser_.state();
     for (size_t i = 0; i < result_.best.size(); ++i)
       c.best.emplace_back(task_.parameters[i].first, result_.best[i]);
+    for (size_t i = 0; i < result_.best_buffers.size(); ++i)
+      c.best_buffers.emplace_back(task_.buffers[i].first, result_.best_buffers[i]);
     c.best_epoch = result_.best_epoch;
     c.best_score = result_.best_score;
     c.history = result_.history;
@@ -244,9 +237,13 @@ class Run {
                   ": does not fit this task; remove it to start again");
     optimiser_.restore(c->optimiser);
     for (const auto& [name, p] : task_.parameters) p.detach().copy_(value(c->parameters, name, p));
-    if (!c->best.empty())
+    for (const auto& [name, b] : task_.buffers) b.detach().copy_(value(c->buffers, name, b));
+    if (!c->best.empty()) {
       for (const auto& [name, p] : task_.parameters)
         result_.best.push_back(value(c->best, name, p));
+      for (const auto& [name, b] : task_.buffers)
+        result_.best_buffers.push_back(value(c->best_buffers, name, b));
+    }
     result_.best_epoch = c->best_epoch;
     result_.best_score = c->best_score;
     result_.history = std::move(c->history);
@@ -270,15 +267,10 @@ class Run {
 
 }  // namespace
 
-double learning_rate(const TrainOptions& options, int64_t iteration, int64_t iterations) {
-  if (options.schedule == LrSchedule::constant) return options.lr;
-  const double t = static_cast<double>(iteration) / static_cast<double>(iterations);
-  return 0.5 * options.lr * (1 + std::cos(std::numbers::pi * t));
-}
-
 TrainResult train(TrainTask& task, const TrainOptions& options, const TrainFiles& files,
                   const Hooks& hooks) {
-  check_options(task, options);
+  check(options);
+  check_task(task);
   return Run(task, options, files, hooks).train();
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -19,7 +20,15 @@ namespace attn::train {
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 enum class Optimiser { adamw, sgd };
-enum class LrSchedule { constant, cosine };
+/// Learning rate at step i of T (all steps of all epochs), set before each step; S = T w with the
+/// share w = `warm_up` of the steps; cos(a, b, t) = b + (a - b) (1 + cos(pi t)) / 2.
+///   constant:  lr
+///   cosine:    lr/2 (1 + cos(pi i / T)) (Loshchilov and Hutter 2017); with warm_up, S rounded to a
+///              whole number, lr (i + 1) / S for i < S, then lr/2 (1 + cos(pi (i - S) / (T - S)))
+///   one_cycle: cos(lr/div, lr, i / (S - 1)) for i <= S - 1, then cos(lr, lr/(div final_div),
+///              (i - S + 1) / (T - S)) (Smith and Topin 2018; LibTorch's OneCycleLR, two phases)
+///   halve:     lr 2^-epoch
+enum class LrSchedule { constant, cosine, one_cycle, halve };
 
 struct TrainOptions {
   int64_t epochs = 50;
@@ -28,9 +37,12 @@ struct TrainOptions {
   uint64_t seed = 0;
 
   Optimiser optimiser = Optimiser::adamw;
-  double lr = 1e-4;  ///< peak; cosine: lr/2 (1 + cos(pi t/T)), set before every step, T = all steps
-                     ///< of all epochs
+  double lr = 1e-4;  ///< peak
   LrSchedule schedule = LrSchedule::cosine;
+  /// Share of all steps in which the rate rises, in [0, 1]; not set: 0.3 for one_cycle, 0 for
+  /// cosine. Without meaning for the others.
+  std::optional<double> warm_up;
+  double div = 25, final_div = 1e4;  ///< one_cycle starts at lr/div and ends at lr/(div final_div)
   double weight_decay = 1e-5;  ///< decoupled for AdamW (Loshchilov and Hutter 2019), L2 for SGD
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  ///< AdamW
   double momentum = 0.9;                          ///< SGD, Nesterov
@@ -60,6 +72,9 @@ struct TrainTask {
   /// Contiguous leaf tensors of one dtype, changed in place. Names are unique and go into
   /// checkpoints.
   NamedTensors parameters;
+  /// Tensors that steps change in place without being optimised (running statistics): saved in
+  /// checkpoints and kept with the best parameters. Names are unique among themselves.
+  NamedTensors buffers;
   int64_t items = 0;
   /// Computes the loss of `step.items`, leaves d loss / d parameter in each parameter's `.grad()`
   /// (allocated and zeroed by the loop) and returns the loss. A task that uses autograd calls
@@ -100,8 +115,8 @@ struct TrainResult {
   double best_score = 0;
   bool stopped_early = false;
   int64_t resumed_at = 0;  ///< iterations taken over from a checkpoint
-  std::vector<at::Tensor>
-      best;  ///< parameters after `best_epoch`; those after the last are in the task itself
+  /// Parameters (and buffers) after `best_epoch`; those after the last are in the task itself.
+  std::vector<at::Tensor> best, best_buffers;
 };
 
 /// Trains `task.parameters` in place. Every random draw is a function of (seed, epoch or

@@ -1,14 +1,8 @@
 #include "pathology/chain/outputs.h"
 
-#include <sys/stat.h>
-
-#include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <utility>
 
 #include "attn/error.h"
-#include "libattn/io/atomic_file.h"
 #include "libattn/io/json.h"
 #include "pathology/mil/bag_h5.h"
 #include "pathology/mil/mil_run.h"
@@ -17,48 +11,11 @@ namespace pathology {
 namespace fs = std::filesystem;
 namespace {
 
-/// Device and number of an existing file: the same for every path and link to it.
-std::optional<std::pair<uint64_t, uint64_t>> identity(const fs::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return {};
-  return std::pair<uint64_t, uint64_t>(status.st_dev, status.st_ino);
-}
-
 void add(std::vector<fs::path>& to, const std::vector<fs::path>& files) {
   to.insert(to.end(), files.begin(), files.end());
 }
 
 }  // namespace
-
-void refuse_overwriting(const std::vector<fs::path>& outputs, const std::vector<fs::path>& inputs) {
-  std::map<std::pair<uint64_t, uint64_t>, const fs::path*> read;
-  std::map<fs::path, const fs::path*> to_come;  // those that are not there yet, by name
-  for (const fs::path& input : inputs) {
-    if (input.empty()) continue;
-    if (const auto file = identity(input))
-      read.emplace(*file, &input);
-    else
-      to_come.emplace(fs::absolute(input).lexically_normal(), &input);
-  }
-  std::map<fs::path, const fs::path*> written;
-  for (const fs::path& output : outputs) {
-    if (output.empty()) continue;
-    const auto [other, fresh] = written.emplace(fs::absolute(output).lexically_normal(), &output);
-    if (!fresh)
-      throw attn::UsageError("two things would be written to " + output.string() +
-                             "; give each a file of its own");
-    const fs::path* found = nullptr;
-    if (const auto file = identity(output)) {
-      if (const auto same = read.find(*file); same != read.end()) found = same->second;
-    } else if (const auto same = to_come.find(fs::absolute(output).lexically_normal());
-               same != to_come.end()) {
-      found = same->second;
-    }
-    if (found != nullptr)
-      throw attn::UsageError(output.string() + " would be written over " + found->string() +
-                             ", which this command needs; write elsewhere");
-  }
-}
 
 std::vector<fs::path> files_of_slides(const std::vector<fs::path>& inputs,
                                       const std::vector<SlideItem>& slides) {
@@ -98,13 +55,6 @@ std::vector<fs::path> files_of_run(const fs::path& run) {
     return files;  // who needs it will say what is wrong
   }
   return files;
-}
-
-void require_writable(const fs::path& file, const std::string& option) {
-  if (!file.has_filename() || fs::is_directory(file))
-    throw attn::UsageError(option + " " + file.string() + " names a folder; expected a file");
-  if (file.has_parent_path()) attn::io::make_directories(file.parent_path());
-  const attn::io::AtomicFile probe(file);
 }
 
 }  // namespace pathology

@@ -14,6 +14,7 @@
 #include "libattn/io/text.h"
 #include "libattn/train/seed.h"
 #include "libattn/train/threads.h"
+#include "libattn/train/train_options.h"
 
 namespace pathology {
 namespace {
@@ -93,28 +94,12 @@ void check(const MilConfig& c) {
 }
 
 void to_json(nlohmann::json& j, const MilConfig& c) {
-  const attn::train::TrainOptions& o = c.optimisation;
   j = {{"model", nlohmann::json(c.model)},
        {"aem", {{"weight", c.aem.weight}, {"schedule", attn::nn::to_string(c.aem.schedule)}}},
        {"subsampling", c.subsampling},
        {"standardise", c.standardise},
        {"clip", c.clip},
-       {"optimisation",
-        {{"epochs", o.epochs},
-         {"batch", o.batch},
-         {"shuffle", o.shuffle},
-         {"seed", o.seed},
-         {"optimiser", o.optimiser == attn::train::Optimiser::adamw ? "adamw" : "sgd"},
-         {"lr", o.lr},
-         {"schedule", o.schedule == attn::train::LrSchedule::cosine ? "cosine" : "constant"},
-         {"weight_decay", o.weight_decay},
-         {"beta1", o.beta1},
-         {"beta2", o.beta2},
-         {"eps", o.eps},
-         {"momentum", o.momentum},
-         {"clip_norm", o.clip_norm},
-         {"patience", o.patience},
-         {"min_epochs", o.min_epochs}}}};
+       {"optimisation", nlohmann::json(c.optimisation)}};
 }
 
 void from_json(const nlohmann::json& j, MilConfig& c) {
@@ -122,10 +107,6 @@ void from_json(const nlohmann::json& j, MilConfig& c) {
   const auto number = [&](const char* key, double& value) {
     value = attn::io::get_or<double>(j, key, where, value);
   };
-  const auto whole = [&](const char* key, int64_t& value) {
-    value = attn::io::get_or<int64_t>(j, key, where, value);
-  };
-  attn::train::TrainOptions& o = c.optimisation;
   c.model = attn::io::get<nlohmann::json>(j, "model", where).get<ModelConfig>();
   number("aem.weight", c.aem.weight);
   c.aem.schedule = attn::nn::parse_weight_schedule(
@@ -133,32 +114,8 @@ void from_json(const nlohmann::json& j, MilConfig& c) {
   number("subsampling", c.subsampling);
   c.standardise = attn::io::get_or<bool>(j, "standardise", where, true);
   number("clip", c.clip);
-  whole("optimisation.epochs", o.epochs);
-  whole("optimisation.batch", o.batch);
-  o.shuffle = attn::io::get_or<bool>(j, "optimisation.shuffle", where, true);
-  o.seed = attn::io::get_or<uint64_t>(j, "optimisation.seed", where, 0);
-  /// Whether the word at `key` is `other` rather than `usual`.
-  const auto is_other = [&](const char* key, const char* usual, const char* other) {
-    const auto word = attn::io::get_or<std::string>(j, key, where, usual);
-    if (word != usual && word != other)
-      throw attn::Error(std::string(where) + ": key " + key + ": expected " + usual + " or " +
-                        other + ", found " + attn::io::quote_text(word));
-    return word == other;
-  };
-  o.optimiser = is_other("optimisation.optimiser", "adamw", "sgd") ? attn::train::Optimiser::sgd
-                                                                   : attn::train::Optimiser::adamw;
-  number("optimisation.lr", o.lr);
-  o.schedule = is_other("optimisation.schedule", "cosine", "constant")
-                   ? attn::train::LrSchedule::constant
-                   : attn::train::LrSchedule::cosine;
-  number("optimisation.weight_decay", o.weight_decay);
-  number("optimisation.beta1", o.beta1);
-  number("optimisation.beta2", o.beta2);
-  number("optimisation.eps", o.eps);
-  number("optimisation.momentum", o.momentum);
-  number("optimisation.clip_norm", o.clip_norm);
-  whole("optimisation.patience", o.patience);
-  whole("optimisation.min_epochs", o.min_epochs);
+  from_json(attn::io::get_or<nlohmann::json>(j, "optimisation", where, nlohmann::json::object()),
+            c.optimisation);
 }
 
 double bag_bytes(const BagSet& set) {

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <opencv2/core/mat.hpp>
 
-#include "pathology/simulate/rng.h"
+#include "libattn/random/rng.h"
 
 namespace pathology::sim {
+
+using attn::random::Rng;
 
 /// Level-0 pixels per cell of a coarse field. Cell (i, j) is centred on pixel (8 i + 4, 8 j + 4).
 inline constexpr int kCell = 8;

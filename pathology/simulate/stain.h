@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "pathology/simulate/rng.h"
+#include "libattn/random/rng.h"
 
 namespace pathology::sim {
+
+using attn::random::Rng;
 
 using Rgb = std::array<double, 3>;
 

@@ -8,6 +8,7 @@
 #include <regex>
 
 #include "attn/error.h"
+#include "tests/libattn/report/svg_check.h"
 
 namespace attn::report {
 namespace {
@@ -15,30 +16,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
-
-int count_of(const std::string& text, const std::string& part) {
-  int count = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
-  return count;
-}
-
-// Every element is closed in order, and every attribute is quoted: enough to catch a torn SVG.
-bool well_formed(const std::string& svg) {
-  std::vector<std::string> open;
-  const std::regex tag("<(/?)([a-zA-Z]+)((?:\\s+[a-zA-Z0-9:-]+=\"[^\"<]*\")*)\\s*(/?)>|<|[^<]+");
-  for (std::sregex_iterator it(svg.begin(), svg.end(), tag), end; it != end; ++it) {
-    const std::smatch& m = *it;
-    if (m.str() == "<") return false;
-    if (!m[2].matched) continue;
-    if (m[1].length() > 0) {
-      if (open.empty() || open.back() != m[2].str()) return false;
-      open.pop_back();
-    } else if (m[4].length() == 0) {
-      open.push_back(m[2].str());
-    }
-  }
-  return open.empty();
-}
 
 TEST(NiceTicks, AreRoundAndCoverTheRange) {
   EXPECT_THAT(nice_ticks(0, 1, 5),

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "attn/error.h"
-#include "pathology/simulate/rng.h"
+#include "libattn/random/rng.h"
 
 namespace pathology {
 namespace {
@@ -57,7 +57,7 @@ TEST(Localisation, FiguresOfAKnownCase) {
 }
 
 TEST(Localisation, AreaUnderTheCurveEqualsCountingPairs) {
-  sim::Rng rng(4);
+  attn::random::Rng rng(4);
   std::vector<double> score;
   for (int i = 0; i < 60; ++i) score.push_back(rng.below(12));  // many ties
   const TileScores tiles = row(score);

@@ -7,7 +7,7 @@
 #include <initializer_list>
 #include <numbers>
 
-namespace pathology::sim {
+namespace attn::random {
 
 /// splitmix64 (Steele, Lea, Flood 2014): a full-period 64-bit generator whose output mixes well
 /// even for keys in a row.
@@ -22,8 +22,11 @@ class Rng {
     return Rng(state);
   }
 
+  /// The stream of `state` from draw `number` on.
+  static Rng at(uint64_t state, uint64_t number) { return Rng(state + number * kStep); }
+
   uint64_t next() {
-    uint64_t z = (state_ += 0x9E3779B97F4A7C15ULL);
+    uint64_t z = (state_ += kStep);
     z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9ULL;
     z = (z ^ (z >> 27U)) * 0x94D049BB133111EBULL;
     return z ^ (z >> 31U);
@@ -45,7 +48,9 @@ class Rng {
   double log_normal(double median, double sd) { return median * std::exp(sd * normal()); }
 
  private:
+  static constexpr uint64_t kStep = 0x9E3779B97F4A7C15ULL;
+
   uint64_t state_;
 };
 
-}  // namespace pathology::sim
+}  // namespace attn::random

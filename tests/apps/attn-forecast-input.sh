@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Bad input: one sentence each that names file, row and column, and no original file touched.
+source "$(dirname "$0")/attn-forecast-support.sh"
+cd "$W" || exit 1
+forecast() { refused "$1" "$2" "$F" forecast --run "$DATA/run" --data "$3"; }
+train() { refused "$1" "$2" "$F" train --data "$3" "${SMALL[@]}" --out r "${@:4}"; }
+
+# edit FILE PYTHON: the simulated series with its rows `r` (lists, header apart) changed.
+edit() {
+  python3 - "$DATA/series.csv" "$1" "$2" <<'PY'
+import csv, sys
+header, *r = list(csv.reader(open(sys.argv[1])))
+exec(sys.argv[3])
+csv.writer(open(sys.argv[2], "w"), lineterminator="\n").writerows([header] + r)
+PY
+}
+edit text.csv 'r[40][1] = "high"'
+edit unsorted.csv 'r[40], r[41] = r[41], r[40]'
+edit twice.csv 'r[41][0] = r[40][0]'
+edit gap.csv 'del r[40:43]'
+edit stamp.csv 'r[40][0] = "yesterday"'
+edit nan.csv 'for x in r[-48:]: x[1] = ""'
+edit constant.csv 'for x in r: x[1] = "7"'
+edit short.csv 'del r[10:]'
+edit hole.csv 'for x in r[-30:-20]: x[1] = ""'
+edit renamed.csv 'header[1] = "load"'
+edit ragged.csv 'r[40].append("1")'
+edit infinite.csv 'r[40][1] = "inf"'
+edit header.csv 'r.clear()'
+edit daily.csv 'r[:] = [["2020-01-%02d" % (i + 1), x[1]] for i, x in enumerate(r[:31])] + [["2020-02-%02d" % (i + 1), x[1]] for i, x in enumerate(r[:29])]'
+: >empty.csv
+head -c 400 /dev/zero >zeros.csv
+head -c 4000 /dev/urandom >noise.csv
+sha256sum ./*.csv "$DATA"/*.csv >sums
+
+for use in train forecast; do # rows as an editor counts them
+  $use 1 "text.csv: row 42, column value.*'high'" text.csv
+  $use 1 'unsorted.csv: row 4[23]' unsorted.csv
+  $use 1 'twice.csv: row 43' twice.csv
+  $use 1 'gap.csv: row 42.*--fill' gap.csv
+  $use 1 "stamp.csv: row 42.*'yesterday'" stamp.csv
+  $use 1 'ragged.csv: row 42' ragged.csv
+  $use 1 'infinite.csv: row 42' infinite.csv
+  $use 1 'header.csv' header.csv
+  $use 1 'empty.csv' empty.csv
+  $use 1 'zeros.csv' zeros.csv
+  $use 1 'noise.csv' noise.csv
+done
+# Gaps are filled where that is asked for, and told.
+for fill in missing linear forward; do
+  ok "$F" forecast --run "$DATA/run" --data gap.csv --fill $fill --out filled.csv
+  has "$W/err" 'gap.csv: 3 absent rows were filled in 1 gap'
+done
+ok "$F" info gap.csv
+has "$W/out" '^absent_rows +3'
+
+# A look-back without a value; longer than the file; a hole within is carried on.
+forecast 1 'nan.csv.*no (known )?value' nan.csv
+forecast 1 'short.csv.*10 rows' short.csv
+train 1 'short.csv: its [0-9]+ rows.*shorten --lookback or --horizon' short.csv
+train 1 'rows to train on are fewer than a look-back of 5000' "$DATA/series.csv" --lookback 5000
+train 1 'a horizon of 900' "$DATA/series.csv" --horizon 900
+ok "$F" forecast --run "$DATA/run" --data hole.csv --out hole-future.csv
+csv hole-future.csv 'len(r) == 12 and all(x["forecast"] for x in r)'
+train 2 '--horizon: 0 is out of range' "$DATA/series.csv" --horizon 0
+
+# A constant series is told, and forecast as what it is.
+ok "$F" train --data constant.csv "${SMALL[@]}" --out constant
+[ "$(grep -c '^warning: .*constant' "$W/err")" = 1 ] || complain "one warning about a constant series"
+ok "$F" forecast --run constant --data constant.csv --out constant-future.csv
+csv constant-future.csv 'all(abs(float(x["forecast"]) - 7) < 0.5 for x in r)'
+
+# Columns: unknown ones with the nearest name, a model of other columns, another frequency.
+train 1 "'vale'.*value" "$DATA/series.csv" --target vale
+train 1 "'dat'.*date" "$DATA/series.csv" --time dat
+train 1 "'weathr'.*weather" "$DATA/covariates.csv" --target value --past weathr
+forecast 1 "renamed.csv.*'?value'?" renamed.csv
+forecast 1 'daily.csv.*(frequency|step|apart)' daily.csv
+ok "$F" forecast --run "$DATA/run" --data "$DATA/panel.csv" --out panel-future.csv # more series of the same column
+# Covariates known ahead that end too soon.
+roles=(--target value --past weather --future promotion --static size)
+ok "$F" train --data "$DATA/covariates.csv" "${roles[@]}" "${SMALL[@]}" --out covariates
+python3 - "$DATA/covariates.csv" <<'PY'
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1])))
+w = csv.DictWriter(open("no-ahead.csv", "w"), rows[0].keys(), lineterminator="\n")
+w.writeheader()
+w.writerows(x for x in rows if x["value"] != "")
+PY
+refused 1 'no-ahead.csv: covariates known ahead must reach 12 steps' "$F" forecast --run covariates --data no-ahead.csv
+# Of several series one that is too short fails, the others go on.
+awk -F, '$1 != "S2" || ++n <= 5' "$DATA/panel.csv" >one-short.csv
+run "$F" forecast --run "$DATA/run" --data one-short.csv --out some.csv
+[ $code = 1 ] || complain "a series that is too short must end forecast with 1, not $code"
+csv some.csv 'len(r) == 48'
+has some.csv.failures.csv '^S2,'
+ok "$F" forecast --run "$DATA/run" --data "$DATA/panel.csv" --out some.csv
+absent some.csv.failures.csv
+
+# Damaged models.
+mkdir damaged
+model=$DATA/run/model.safetensors
+head -c 3000 "$model" >damaged/cut.safetensors
+head -c "$(stat -c %s "$model")" /dev/zero >damaged/zero.safetensors
+cp "$DATA/series.csv" damaged/text.safetensors
+for file in cut zero text; do
+  refused 1 "$file.safetensors" "$F" forecast --run damaged/$file.safetensors --data "$DATA/series.csv"
+done
+refused 1 'damaged' "$F" forecast --run damaged --data "$DATA/series.csv" # a folder without a model
+
+# Nothing is written over what is read, under whatever name.
+cp "$DATA/series.csv" mine.csv
+ln -s mine.csv link.csv
+refused 2 'written over' "$F" forecast --run "$DATA/run" --data mine.csv --out mine.csv
+refused 2 'written over' "$F" forecast --run "$DATA/run" --data mine.csv --out link.csv
+refused 2 'written over' "$F" forecast --run "$model" --data mine.csv --out future.csv --attention-report "$model"
+refused 2 'two things' "$F" forecast --run "$DATA/run" --data mine.csv --plot a.html --attention-report a.html
+mkdir -p own && cp mine.csv own/metrics.csv
+refused 2 'written over' "$F" train --data own/metrics.csv "${SMALL[@]}" --out own
+refused 2 'written over' "$F" plot --data mine.csv --out mine.csv
+same mine.csv "$DATA/series.csv"
+absent r
+sha256sum -c --quiet sums >&2 || complain "an original file was touched"
+finish

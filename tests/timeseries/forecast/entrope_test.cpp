@@ -1,0 +1,303 @@
+#include "timeseries/forecast/entrope.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "attn/error.h"
+#include "libattn/train/threads.h"
+#include "tests/timeseries/forecast/entrope_plain.h"
+#include "tests/timeseries/forecast/networks.h"
+
+namespace timeseries {
+namespace {
+
+using test::kNone;
+using test::patching;
+using test::random_batch;
+using test::randomise;
+using test::rows_of;
+
+/// Small networks that together use every option.
+std::vector<EntropeOptions> variants() {
+  EntropeOptions plain;
+  plain.lookback = 13;
+  plain.horizon = 5;
+  plain.width = 8;
+  plain.token_hidden = 11;
+  plain.patch_hidden = 6;
+
+  EntropeOptions full = plain;
+  full.vocabulary = 8;
+  full.past = 2;
+  full.encoder_layers = full.decoder_layers = 2;
+  full.frame.season = 5;
+  full.frame.known = 2;
+  full.frame.channels = 3;
+
+  EntropeOptions local = plain;
+  local.scope = TokenScope::patch;
+  local.decoder_blocks = false;
+  local.head_width = 2;
+  local.patch_time = false;
+  local.heads = 4;
+
+  EntropeOptions reference = reference_entrope(13, 5, 3, 8);
+  reference.token_hidden = reference.patch_hidden = 16;
+  EntropeOptions later = reference;
+  later.residual = Residual::doubled_normed;
+  return {plain, full, local, reference, later};
+}
+
+WindowBatch batch_for(const EntropeOptions& o, int64_t rows, uint64_t seed = 5) {
+  return random_batch(rows, o.lookback, o.horizon, seed, o.frame.known, o.past);
+}
+
+/// Row n of a batch as the plain implementation takes it.
+plain::OneWindow window_of(const WindowBatch& batch, int64_t n, const EntropeOptions& o) {
+  const WindowBatch row = rows_of(batch, {n});
+  const Patching how = patching();
+  plain::OneWindow out;
+  out.x = plain::vector_of(row.values);
+  at::Tensor shown = row.values;
+  if (o.normalised_tokens) {
+    double sum = 0, squares = 0, known = 0;
+    for (const double x : out.x)
+      if (!std::isnan(x)) sum += x, squares += x * x, ++known;
+    const double mean = sum / known;
+    shown = (row.values - mean) / std::sqrt(squares / known - mean * mean + 1e-5);
+  }
+  for (const double id : plain::vector_of(how.tokens(shown)))
+    out.token.push_back(static_cast<int64_t>(id));
+  for (const double p : plain::vector_of(how.cut(shown).begin))
+    out.begin.push_back(static_cast<int64_t>(p));
+  if (batch.known.defined()) out.known = plain::matrix_of(row.known[0]);
+  if (batch.past.defined()) out.past = plain::matrix_of(row.past[0]);
+  out.phase = row.phase.item<int64_t>();
+  out.channel = row.channel.item<int64_t>();
+  return out;
+}
+
+TEST(Entrope, IsWhatItsEquationsSay) {
+  for (const EntropeOptions& o : variants()) {
+    const Entrope network(o, 3, patching());
+    randomise(network, 11);
+    WindowBatch batch = batch_for(o, 9);
+    batch.values[1][0] = batch.values[1][7] = batch.values[4][12] = kNone;
+    const at::Tensor found = network.forward(batch, {});
+    plain::PlainEntrope wanted(o, network.parameters());
+    for (int64_t n = 0; n < 9; ++n) {
+      const plain::Vector y = wanted.forecast(window_of(batch, n, o));
+      for (int64_t t = 0; t < o.horizon; ++t)
+        ASSERT_NEAR(found[n][t].item<double>(), y[static_cast<size_t>(t)], 1e-9)
+            << nlohmann::json(o).dump() << " row " << n << " step " << t;
+    }
+  }
+}
+
+TEST(Entrope, Fp32IsWithinItsRounding) {
+  for (const EntropeOptions& o : variants()) {
+    const Entrope network(o, 3, patching());
+    const WindowBatch batch = batch_for(o, 9);
+    const at::Tensor found = network.forward(batch, {});
+    ASSERT_EQ(found.scalar_type(), at::kFloat);
+    plain::PlainEntrope wanted(o, network.parameters());
+    for (int64_t n = 0; n < 9; ++n) {
+      const plain::Vector y = wanted.forecast(window_of(batch, n, o));
+      for (int64_t t = 0; t < o.horizon; ++t)
+        ASSERT_NEAR(found[n][t].item<double>(), y[static_cast<size_t>(t)], 1e-5);
+    }
+  }
+}
+
+TEST(Entrope, Gradients) {
+  for (const EntropeOptions& o : variants()) {
+    const Entrope network(o, 3, patching());
+    randomise(network, 11);
+    WindowBatch batch = batch_for(o, 3);
+    batch.values[1][4] = kNone;
+    const at::Tensor weight =
+        at::randn({3, o.horizon}, attn::train::make_generator(8), at::kDouble);
+    const auto loss = [&] { return (network.forward(batch, {}) * weight).sum(); };
+    for (const auto& [name, p] : network.parameters().named()) p.set_requires_grad(true);
+    loss().backward();
+    const at::NoGradGuard no_grad;
+    for (const auto& [name, p] : network.parameters().named()) {
+      ASSERT_TRUE(p.grad().defined()) << name;
+      const at::Tensor flat = p.detach().view({-1}), grad = p.grad().reshape({-1});
+      for (int64_t i = 0; i < flat.size(0); i += 1 + flat.size(0) / 17) {
+        const double before = flat[i].item<double>();
+        flat[i] = before + 1e-6;
+        const double up = loss().item<double>();
+        flat[i] = before - 1e-6;
+        const double down = loss().item<double>();
+        flat[i] = before;
+        const double wanted = (up - down) / 2e-6;
+        ASSERT_NEAR(grad[i].item<double>(), wanted, 1e-6 * (1 + std::abs(wanted)))
+            << name << " " << i << " " << nlohmann::json(o).dump();
+      }
+    }
+  }
+}
+
+TEST(Entrope, AForecastIsTheSameAloneAndInAnyBatch) {
+  for (const EntropeOptions& o : variants()) {
+    const Entrope network(o, 3, patching());
+    const WindowBatch batch = batch_for(o, 40);
+    const at::Tensor all = network.forward(batch, {});
+    for (const int64_t n : {int64_t{0}, int64_t{17}, int64_t{39}}) {
+      const at::Tensor alone = network.forward(rows_of(batch, {n}), {});
+      EXPECT_LT((alone[0] - all[n]).abs().max().item<double>(), 1e-6);
+    }
+    const at::Tensor other = network.forward(rows_of(batch, {30, 2, 17, 5}), {});
+    EXPECT_LT((other[2] - all[17]).abs().max().item<double>(), 1e-6);
+  }
+}
+
+TEST(Entrope, AForecastIsTheSameForAnyNumberOfThreads) {
+  const EntropeOptions o = variants()[1];
+  const Entrope network(o, 3, patching());
+  const WindowBatch batch = batch_for(o, 200);
+  const auto with = [&](int threads) {
+    const attn::train::ThreadLimit limit(threads);
+    return network.forward(batch, {});
+  };
+  const at::Tensor one = with(1);
+  for (const int threads : {2, 3, 8})
+    EXPECT_LT((with(threads) - one).abs().max().item<double>(), 1e-6) << threads;
+}
+
+TEST(Entrope, NothingBehindTheOriginMovesAForecast) {
+  const EntropeOptions o = variants()[1];
+  const Entrope network(o, 3, patching());
+  WindowBatch batch = batch_for(o, 8);
+  const at::Tensor before = network.forward(batch, {});
+  batch.target += 1000;
+  EXPECT_TRUE(at::equal(network.forward(batch, {}), before));
+  batch.target = at::Tensor();
+  EXPECT_TRUE(at::equal(network.forward(batch, {}), before));
+  batch.values[3][5] += 1;  // but the look-back does
+  EXPECT_FALSE(at::equal(network.forward(batch, {})[3], before[3]));
+}
+
+TEST(Entrope, AMissingValueDoesNotMatter) {
+  // Whatever stood there: missing is missing; and the mask tells it from a value at the mean.
+  EntropeOptions o = variants()[0];
+  const Entrope network(o, 3, patching());
+  WindowBatch batch = batch_for(o, 2);
+  batch.values[0][3] = kNone;
+  const at::Tensor missing = network.forward(batch, {});
+  EXPECT_TRUE(at::isfinite(missing).all().item<bool>());
+  batch.values[0][3] = static_cast<float>(at::nanmean(batch.values[0]).item<double>());
+  const at::Tensor mean = network.forward(batch, {});
+  EXPECT_GT((missing[0] - mean[0]).abs().max().item<double>(), 1e-4);
+}
+
+TEST(Entrope, PatchesMayBeGivenInAdvance) {
+  const EntropeOptions o = variants()[1];
+  const Entrope network(o, 3, patching());
+  const WindowBatch batch = batch_for(o, 20);
+  const PatchCuts cuts = network.cut(batch.values);
+  Pass pass;
+  pass.cuts = &cuts;
+  EXPECT_TRUE(at::equal(network.forward(batch, pass), network.forward(batch, {})));
+  EXPECT_THROW(network.forward(rows_of(batch, {0, 1}), pass), std::logic_error);
+}
+
+TEST(Entrope, APatchWithoutPositionsIsNoHindrance) {
+  // The published rule ends some rows by a patch that begins behind the last value.
+  const EntropeOptions o = variants()[3];
+  const Entrope network(o, 3, patching());
+  const WindowBatch batch = batch_for(o, 2);
+  PatchCuts cuts{at::tensor({0, 2, 3}, at::kLong), at::tensor({0, 13, 0}, at::kLong), 13};
+  Pass pass;
+  pass.cuts = &cuts;
+  EXPECT_TRUE(at::isfinite(network.forward(batch, pass)).all().item<bool>());
+}
+
+TEST(Entrope, DropoutIsASeedsAlone) {
+  EntropeOptions o = variants()[0];
+  o.dropout = o.head_dropout = 0.3;
+  const Entrope network(o, 3, patching());
+  const WindowBatch batch = batch_for(o, 20);
+  const auto with = [&](uint64_t seed) {
+    Pass pass;
+    pass.training = true;
+    pass.seed = seed;
+    return network.forward(batch, pass);
+  };
+  EXPECT_TRUE(at::equal(with(1), with(1)));
+  EXPECT_FALSE(at::equal(with(1), with(2)));
+  EXPECT_FALSE(at::equal(with(1), network.forward(batch, {})));
+}
+
+TEST(Entrope, TheReferenceHasThePublishedNumberOfParameters) {
+  // 108,518 at 96 -> 96 on 7 channels, less the decoder's query and key (8 x 8 each) and the
+  // query's norm (8): a token attends to one patch, whose weight is 1 whatever they are.
+  const EntropeOptions o = reference_entrope(96, 96, 7);
+  EXPECT_EQ(Entrope(o, 1, patching()).parameters().count(), 108518 - 2 * 64 - 8);
+  EntropeOptions later = o;
+  later.residual = Residual::doubled_normed;
+  EXPECT_EQ(Entrope(later, 1, patching()).parameters().count(), 108518 - 2 * 64);
+}
+
+TEST(Entrope, OptionsComeBackFromJson) {
+  for (const EntropeOptions& o : variants()) {
+    const nlohmann::json j = o;
+    EXPECT_EQ(nlohmann::json(j.get<EntropeOptions>()), j);
+  }
+  const nlohmann::json good = EntropeOptions();
+  const auto refused = [&](const char* key, const nlohmann::json& value) {
+    nlohmann::json j = good;
+    j[key] = value;
+    EXPECT_THROW(j.get<EntropeOptions>(), attn::Error) << key;
+  };
+  refused("residual", "triple");
+  refused("scope", "all");
+  refused("width", 2.5);
+  refused("values", 1);
+}
+
+TEST(Entrope, RefusesSenselessOptions) {
+  const auto refused = [](const auto& change) {
+    EntropeOptions o;
+    change(o);
+    EXPECT_THROW(check(o), attn::UsageError);
+  };
+  refused([](EntropeOptions& o) { o.horizon = 0; });
+  refused([](EntropeOptions& o) { o.heads = 3; });
+  refused([](EntropeOptions& o) { o.width = 2, o.heads = 2; });
+  refused([](EntropeOptions& o) { o.values = false; });
+  refused([](EntropeOptions& o) { o.dropout = 1; });
+  refused([](EntropeOptions& o) { o.head_dropout = NAN; });
+  refused([](EntropeOptions& o) { o.frame.season = -1; });
+}
+
+TEST(Entrope, RefusesWindowsThatDoNotFit) {
+  const EntropeOptions o = variants()[1];
+  const Entrope network(o, 3, patching());
+  EXPECT_THROW(network.forward(random_batch(2, 12, 5, 1, 2, 2), {}), attn::Error);
+  EXPECT_THROW(network.forward(random_batch(2, 13, 5, 1, 2, 0), {}), attn::Error);
+  EXPECT_THROW(network.forward(random_batch(2, 13, 5, 1, 0, 2), {}), attn::Error);
+}
+
+TEST(Entrope, ACloneHasNumbersOfItsOwn) {
+  const EntropeOptions o = variants()[1];
+  const Entrope network(o, 3, patching());
+  const auto copy = network.clone();
+  const WindowBatch batch = batch_for(o, 4);
+  const at::Tensor before = network.forward(batch, {});
+  EXPECT_TRUE(at::equal(copy->forward(batch, {}), before));
+  {
+    const at::NoGradGuard no_grad;
+    copy->parameters().at("head.bias").add_(1);
+  }
+  EXPECT_TRUE(at::equal(network.forward(batch, {}), before));
+  EXPECT_FALSE(at::equal(copy->forward(batch, {}), before));
+}
+
+}  // namespace
+}  // namespace timeseries

@@ -1,0 +1,288 @@
+#include "timeseries/forecast/entrope.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "attn/attention.h"
+#include "attn/error.h"
+#include "libattn/nn/rms_norm.h"
+#include "timeseries/forecast/segment.h"
+#include "timeseries/forecast/transformer.h"
+
+namespace timeseries {
+namespace {
+
+using attn::nn::rms_norm;
+using attn::train::Init;
+using attn::train::Parameters;
+using attn::train::ParameterSpec;
+
+/// The windows as the patcher sees them.
+at::Tensor shown(const at::Tensor& values, bool normalised) {
+  if (!normalised) return values;
+  const at::Tensor centred = values - values.nanmean(1, true);
+  return centred / (centred.square().nanmean(1, true) + 1e-5).sqrt();
+}
+
+LayerOptions token_layer(const EntropeOptions& o) {
+  return {o.width, o.heads, o.token_hidden};
+}
+
+LayerOptions patch_layer(const EntropeOptions& o) {
+  return {o.width, o.heads, o.patch_hidden};
+}
+
+int64_t head_width(const EntropeOptions& o) {
+  return o.head_width > 0 ? o.head_width : o.width;
+}
+
+std::string numbered(const char* part, int64_t i) {
+  return std::string(part) + "." + std::to_string(i) + ".";
+}
+
+/// How the windows of a batch are packed: tokens by window and by patch, patches by window.
+struct Packed {
+  Packing tokens;       // by window
+  Packing patches;      // by window
+  at::Tensor patch_of;  // (P+1) int64: the first token of each patch, of all tokens
+  at::Tensor own;       // (P+1) int64, 0, 1, ...: each patch a query of its own
+};
+
+Packed packed(const PatchCuts& cuts, int64_t rows, const EntropeOptions& o) {
+  if (cuts.length != o.lookback || cuts.offsets.size(0) != rows + 1)
+    throw std::logic_error("Entrope: the patches are those of other windows");
+  const int64_t patches = cuts.begin.size(0);
+  Packed out;
+  out.tokens.offsets = at::arange(rows + 1, at::kLong) * o.lookback;
+  out.tokens.positions = at::arange(o.lookback, at::kLong).repeat({rows});
+  out.tokens.causal = true;
+  out.patches.offsets = cuts.offsets;
+  out.patches.positions = o.patch_time ? cuts.begin : at::empty_like(cuts.begin);
+  out.patch_of = at::empty({patches + 1}, at::kLong);
+  out.own = at::arange(patches + 1, at::kLong);
+  const auto *first = cuts.offsets.const_data_ptr<int64_t>(),
+             *begin = cuts.begin.const_data_ptr<int64_t>();
+  auto *token = out.patch_of.mutable_data_ptr<int64_t>(),
+       *number = out.patches.positions.mutable_data_ptr<int64_t>();
+  for (int64_t n = 0; n < rows; ++n) {
+    for (int64_t p = first[n]; p < first[n + 1]; ++p) {
+      token[p] = n * o.lookback + begin[p];
+      if (!o.patch_time) number[p] = p - first[n];
+    }
+  }
+  token[patches] = rows * o.lookback;
+  return out;
+}
+
+/// One pass of the network over one batch.
+class Network {
+ public:
+  Network(const EntropeOptions& options, const Parameters& parameters, const Pass& pass,
+          Packed layout)
+      : o_(options), w_(parameters), draws_(pass.training, pass.seed), layout_(std::move(layout)) {}
+
+  at::Tensor forward(const Framed& framed, const at::Tensor& ids, const at::Tensor& past) {
+    at::Tensor h = draws_.drop(tokens(framed, ids, past), o_.dropout);
+    at::Tensor patches = encode(h);
+    patches = draws_.drop(patches, o_.dropout);
+    for (int64_t i = 0; i < o_.global_layers; ++i)
+      patches = layer_forward(patches, layout_.patches, patch_layer(o_), w_, numbered("global", i),
+                              layer_dropout(), draws_);
+    decode(h, patches);
+    return head(h, framed.input);
+  }
+
+ private:
+  /// The published layers have no dropout of their own.
+  double layer_dropout() const { return o_.residual == Residual::single ? o_.dropout : 0; }
+
+  at::Tensor tokens(const Framed& framed, const at::Tensor& ids, const at::Tensor& past) const {
+    const int64_t count = framed.input.numel();
+    at::Tensor h;
+    const auto add = [&](const at::Tensor& part) { h = h.defined() ? h + part : part; };
+    if (o_.values) {
+      const at::Tensor weight = w_.at("token.value");  // (2,d)
+      add(at::addcmul(w_.at("token.bias"), framed.input.reshape({count, 1}), weight[0]));
+      if (framed.missing.defined()) add(framed.missing.reshape({count, 1}) * weight[1]);
+    }
+    if (o_.vocabulary > 0) add(at::embedding(w_.at("token.embedding"), ids.reshape({count})));
+    if (o_.past > 0)
+      add(attn::train::linear(past.to(framed.input.scalar_type()).reshape({count, o_.past}),
+                              w_.at("token.past")));
+    return h;
+  }
+
+  /// Changes h to the encoder's tokens, returns the patches.
+  at::Tensor encode(at::Tensor& h) {
+    at::Tensor patches;
+    Packing within = layout_.tokens;
+    if (o_.scope == TokenScope::patch) {
+      within.offsets = layout_.patch_of;
+      within.causal = false;
+    }
+    for (int64_t i = 0; i < o_.encoder_layers; ++i) {
+      const std::string name = numbered("encoder", i);
+      h = layer_forward(h, within, token_layer(o_), w_, name, layer_dropout(), draws_);
+      if (!patches.defined()) patches = segment_max(h, layout_.patch_of);
+      const at::Tensor normed = rms_norm(patches, w_.at(name + "cross.norm_query"));
+      patches = joined(patches, normed, look(normed, h, name + "cross."));
+    }
+    return patches;
+  }
+
+  /// A of each patch over its own tokens, (P,d).
+  at::Tensor look(const at::Tensor& normed, const at::Tensor& h, const std::string& name) const {
+    const int64_t d = o_.width, head = d / o_.heads;
+    const at::Tensor keys = attn::train::linear(rms_norm(h, w_.at(name + "norm_key")),
+                                                w_.at(name + "key_value"));  // (T,2d)
+    attn::AttentionOptions options;
+    options.q_offsets = layout_.own;
+    options.k_offsets = layout_.patch_of;
+    const at::Tensor out =
+        attn::attention(
+            attn::train::linear(normed, w_.at(name + "query")).unflatten(1, {o_.heads, head}),
+            keys.narrow(1, 0, d).unflatten(1, {o_.heads, head}),
+            keys.narrow(1, d, d).unflatten(1, {o_.heads, head}), options)
+            .out;
+    return attn::train::linear(out.reshape({-1, d}), w_.at(name + "out"));
+  }
+
+  void decode(at::Tensor& h, const at::Tensor& patches) {
+    h = draws_.drop(h, layer_dropout() > 0 ? 0 : o_.dropout);
+    for (int64_t i = 0; i < o_.decoder_layers; ++i) {
+      const std::string name = numbered("decoder", i);
+      const at::Tensor value = attn::train::linear(
+          rms_norm(patches, w_.at(name + "cross.norm_key")), w_.at(name + "cross.value"));
+      const at::Tensor given =
+          segment_expand(attn::train::linear(value, w_.at(name + "cross.out")), layout_.patch_of);
+      const at::Tensor normed = o_.residual == Residual::doubled_normed
+                                    ? rms_norm(h, w_.at(name + "cross.norm_query"))
+                                    : at::Tensor();
+      h = joined(h, normed, given);
+      if (o_.decoder_blocks)
+        h = layer_forward(h, layout_.tokens, token_layer(o_), w_, name, layer_dropout(), draws_);
+    }
+  }
+
+  at::Tensor joined(const at::Tensor& x, const at::Tensor& normed, const at::Tensor& a) const {
+    switch (o_.residual) {
+      case Residual::doubled:
+        return at::add(a, x, 2);
+      case Residual::doubled_normed:
+        return x + normed + a;
+      default:
+        return x + a;
+    }
+  }
+
+  at::Tensor head(const at::Tensor& h, const at::Tensor& u) {
+    at::Tensor last = draws_.drop(rms_norm(h, w_.at("norm")), o_.dropout);
+    if (o_.head_width > 0) last = attn::train::linear(last, w_.at("head.reduce"));
+    at::Tensor v = attn::train::linear(last.reshape({u.size(0), o_.lookback * head_width(o_)}),
+                                       w_.at("head.weight"), w_.at("head.bias"));
+    v = draws_.drop(v, o_.head_dropout);
+    return o_.linear_path ? v + attn::train::linear(u, w_.at("linear.weight")) : v;
+  }
+
+  const EntropeOptions& o_;
+  const Parameters& w_;
+  Draws draws_;
+  Packed layout_;
+};
+
+void add_cross(std::vector<ParameterSpec>& specs, const std::string& name, const EntropeOptions& o,
+               bool many_keys) {
+  const int64_t d = o.width;
+  if (many_keys || o.residual == Residual::doubled_normed)
+    specs.push_back({name + "norm_query", {d}, Init::ones()});
+  specs.push_back({name + "norm_key", {d}, Init::ones()});
+  if (many_keys) {
+    specs.push_back({name + "query", {d, d}, Init::linear(d)});
+    specs.push_back({name + "key_value", {2 * d, d}, Init::linear(d)});
+  } else {
+    specs.push_back({name + "value", {d, d}, Init::linear(d)});
+  }
+  specs.push_back({name + "out", {d, d}, Init::linear(d)});
+}
+
+}  // namespace
+
+Patching patching_by(std::shared_ptr<const EntropyPatcher> patcher) {
+  return {[patcher](const at::Tensor& values) { return patcher->cut(values); },
+          [patcher](const at::Tensor& values) { return patcher->tokens(values); }};
+}
+
+std::vector<ParameterSpec> Entrope::specs(const EntropeOptions& o) {
+  check(o);
+  const int64_t d = o.width, head = o.lookback * head_width(o);
+  std::vector<ParameterSpec> specs = frame_parameters(o.frame);
+  if (o.values) {
+    specs.push_back({"token.value", {2, d}, Init::uniform(1)});
+    specs.push_back({"token.bias", {d}, Init::uniform(1)});
+  }
+  if (o.vocabulary > 0)
+    specs.push_back({"token.embedding", {o.vocabulary, d}, Init::normal(o.values ? 0.1 : 1)});
+  if (o.past > 0) specs.push_back({"token.past", {d, o.past}, Init::linear(o.past)});
+  for (int64_t i = 0; i < o.encoder_layers; ++i) {
+    add_layer(specs, numbered("encoder", i), token_layer(o));
+    add_cross(specs, numbered("encoder", i) + "cross.", o, true);
+  }
+  for (int64_t i = 0; i < o.global_layers; ++i)
+    add_layer(specs, numbered("global", i), patch_layer(o));
+  for (int64_t i = 0; i < o.decoder_layers; ++i) {
+    add_cross(specs, numbered("decoder", i) + "cross.", o, false);
+    if (o.decoder_blocks) add_layer(specs, numbered("decoder", i), token_layer(o));
+  }
+  specs.push_back({"norm", {d}, Init::ones()});
+  if (o.head_width > 0) specs.push_back({"head.reduce", {o.head_width, d}, Init::linear(d)});
+  specs.push_back({"head.weight", {o.horizon, head}, Init::linear(head)});
+  specs.push_back({"head.bias", {o.horizon}, Init::linear(head)});
+  if (o.linear_path)
+    specs.push_back({"linear.weight", {o.horizon, o.lookback}, Init::linear(o.lookback)});
+  return specs;
+}
+
+Entrope::Entrope(const EntropeOptions& options, uint64_t seed, Patching patching)
+    : Entrope(options, Parameters(specs(options), seed), std::move(patching)) {}
+
+Entrope::Entrope(const EntropeOptions& options, Parameters parameters, Patching patching)
+    : options_(options), parameters_(std::move(parameters)), patching_(std::move(patching)) {}
+
+at::Tensor Entrope::forward(const WindowBatch& batch, const Pass& pass) const {
+  const at::ScalarType type = parameters_.at("norm").scalar_type();
+  const int64_t rows = batch.values.size(0);
+  if (batch.values.size(1) != options_.lookback)
+    throw attn::Error("the forecaster looks back " + std::to_string(options_.lookback) +
+                      " steps, the windows hold " + std::to_string(batch.values.size(1)));
+  if (options_.past > 0 && (!batch.past.defined() || batch.past.size(2) != options_.past))
+    throw attn::Error("the forecaster was made for " + std::to_string(options_.past) +
+                      " covariates known up to now, the windows hold " +
+                      std::to_string(batch.past.defined() ? batch.past.size(2) : 0));
+  const Framed framed = enter_frame(batch, options_.frame, parameters_, options_.horizon, type);
+  at::Tensor ids;
+  if (options_.vocabulary > 0)
+    ids = patching_.tokens(shown(batch.values, options_.normalised_tokens));
+  const PatchCuts cuts = pass.cuts != nullptr ? *pass.cuts : cut(batch.values);
+  Network network(options_, parameters_, pass, packed(cuts, rows, options_));
+  return leave_frame(network.forward(framed, ids, batch.past), framed);
+}
+
+PatchCuts Entrope::cut(const at::Tensor& values) const {
+  return patching_.cut(shown(values, options_.normalised_tokens));
+}
+
+nlohmann::json Entrope::options() const {
+  return nlohmann::json(options_);
+}
+
+std::unique_ptr<Forecaster> Entrope::clone() const {
+  return std::make_unique<Entrope>(options_, parameters_.clone(), patching_);
+}
+
+}  // namespace timeseries

@@ -1,0 +1,62 @@
+// EntroPE: attention within and between patches that are cut where a series surprises (arXiv
+// 2509.26157).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "timeseries/forecast/entrope_options.h"
+#include "timeseries/forecast/forecaster.h"
+#include "timeseries/patch/patcher.h"
+
+namespace timeseries {
+
+/// What EntroPE asks of a patcher; values (N,L) with NaN where missing, as in WindowBatch.
+struct Patching {
+  std::function<PatchCuts(const at::Tensor&)> cut;
+  /// (N,L) int64 in 0 ... vocabulary - 1; asked where the options name a vocabulary.
+  std::function<at::Tensor(const at::Tensor&)> tokens;
+};
+
+/// By an entropy patcher, which is kept as long as this is.
+Patching patching_by(std::shared_ptr<const EntropyPatcher> patcher);
+
+/// Of one window with frame input u (L), patches cut at PatchCuts, n = root mean square
+/// normalisation, all matrices without bias:
+///   tokens   h_t = W_v [u_t, missing_t] + E[token_t] + W_p past_t
+///   encoder  h <- layer(h) (causal over the window, or within patches); P_p = max over the tokens
+///            of p after the first layer; then P <- P (+) A, A = Wo attention(Wq n(P_p), Wk n(h_t),
+///            Wv n(h_t)) over the tokens t of p alone
+///   global   P <- layer(P), each patch sees all of the window
+///   decoder  h_t <- h_t (+) Wo Wv n(P_p) for t in p (attention to one key is that key); h <-
+///            layer(h), causal over the window
+///   head     v = W_h flatten(R n(h)) + b (+ W_l u)
+/// with (+) as Residual says. Windows are packed, no patch or token is padding, so a forecast does
+/// not depend on the other windows of its batch.
+class Entrope : public Forecaster {
+ public:
+  /// New parameters, drawn from `seed`. Throws UsageError for options out of range.
+  Entrope(const EntropeOptions& options, uint64_t seed, Patching patching);
+  Entrope(const EntropeOptions& options, attn::train::Parameters parameters, Patching patching);
+
+  static std::vector<attn::train::ParameterSpec> specs(const EntropeOptions& options);
+
+  at::Tensor forward(const WindowBatch& batch, const Pass& pass) const override;
+  const attn::train::Parameters& parameters() const override { return parameters_; }
+  bool cuts_by_values() const override { return true; }
+  PatchCuts cut(const at::Tensor& values) const override;
+  nlohmann::json options() const override;
+  int64_t lookback() const override { return options_.lookback; }
+  int64_t horizon() const override { return options_.horizon; }
+  std::unique_ptr<Forecaster> clone() const override;
+
+ private:
+  EntropeOptions options_;
+  attn::train::Parameters parameters_;
+  Patching patching_;
+};
+
+}  // namespace timeseries

@@ -1,0 +1,225 @@
+#include "timeseries/forecast/forecast_train.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "attn/error.h"
+#include "libattn/io/digest.h"
+#include "libattn/io/json.h"
+#include "libattn/io/text.h"
+#include "libattn/train/train_options.h"
+#include "timeseries/forecast/evaluate.h"
+#include "timeseries/patch/cut_cache.h"
+
+namespace timeseries {
+namespace {
+
+using attn::train::NamedTensors;
+using attn::train::Step;
+using attn::train::TrainResult;
+using attn::train::TrainTask;
+using attn::train::Validation;
+
+constexpr const char* kWhere = "the training options";
+
+std::string word(Loss loss) {
+  return loss == Loss::mse ? "mse" : loss == Loss::mae ? "mae" : "huber";
+}
+
+Loss loss_of(const std::string& word) {
+  if (word == "mse") return Loss::mse;
+  if (word == "mae") return Loss::mae;
+  if (word == "huber") return Loss::huber;
+  throw attn::Error(std::string(kWhere) + ": key loss: expected mse, mae or huber, found " +
+                    attn::io::quote_text(word));
+}
+
+/// Mean loss over the known values of target; 0 where there is none.
+at::Tensor loss_of(const at::Tensor& forecast, const at::Tensor& given, Loss loss) {
+  const at::Tensor known = given.isnan().logical_not_();
+  const at::Tensor target = given.nan_to_num().to(forecast.scalar_type());
+  const auto each = [&](at::Reduction::Reduction reduction) {
+    switch (loss) {
+      case Loss::mae:
+        return at::l1_loss(forecast, target, reduction);
+      case Loss::huber:
+        return at::huber_loss(forecast, target, reduction);
+      default:
+        return at::mse_loss(forecast, target, reduction);
+    }
+  };
+  if (known.all().item<bool>()) return each(at::Reduction::Mean);
+  const auto count = static_cast<double>(std::max<int64_t>(known.sum().item<int64_t>(), 1));
+  return (each(at::Reduction::None) * known.to(forecast.scalar_type())).sum() / count;
+}
+
+/// The running average of a forecaster's parameters, in a forecaster of its own.
+class Average {
+ public:
+  Average(const Forecaster& forecaster, double share) : share_(share), own_(forecaster.clone()) {}
+
+  /// Takes the parameters after `steps` steps in; young averages forget faster.
+  void take(const Forecaster& forecaster, int64_t steps) {
+    const c10::NoGradGuard no_grad;
+    const auto n = static_cast<double>(steps);
+    const double keep = std::min(share_, (1 + n) / (10 + n));
+    const NamedTensors &mine = own_->parameters().named(),
+                       &theirs = forecaster.parameters().named();
+    for (size_t i = 0; i < mine.size(); ++i)
+      mine[i].second.detach().lerp_(theirs[i].second.detach(), 1 - keep);
+    const NamedTensors running = own_->buffers(), current = forecaster.buffers();
+    for (size_t i = 0; i < running.size(); ++i) running[i].second.copy_(current[i].second);
+  }
+  Forecaster& forecaster() { return *own_; }
+
+ private:
+  double share_;
+  std::unique_ptr<Forecaster> own_;
+};
+
+/// One run of `fit`.
+class Fit {
+ public:
+  Fit(Forecaster& forecaster, const FitData& data, const FitOptions& options,
+      const attn::Hooks& hooks)
+      : forecaster_(forecaster),
+        data_(data),
+        options_(options),
+        hooks_(hooks),
+        train_cuts_(static_cast<int64_t>(data.train.size()), forecaster.lookback()),
+        validation_cuts_(static_cast<int64_t>(data.validation.size()), forecaster.lookback()) {
+    if (options.averaging > 0) average_.emplace(forecaster, options.averaging);
+  }
+
+  TrainResult run(const attn::train::TrainFiles& files) {
+    TrainTask task;
+    task.parameters = forecaster_.parameters().named();
+    task.buffers = forecaster_.buffers();
+    if (average_)
+      for (const auto& [name, tensor] : average_->forecaster().parameters().named())
+        task.buffers.emplace_back("average." + name, tensor.detach());
+    task.items = static_cast<int64_t>(data_.train.size());
+    task.step = [this](const Step& step) { return this->step(step); };
+    if (!data_.validation.empty()) {
+      task.validation_columns = {"validation_mse", "validation_mae"};
+      task.validate = [this] { return validate(); };
+    }
+    task.item_name = [this](int64_t item) { return item_name(item); };
+    task.fingerprint = fit_fingerprint(forecaster_, data_, options_);
+    TrainResult result = attn::train::train(task, options_.optimisation, files, hooks_);
+    keep(result);
+    return result;
+  }
+
+ private:
+  double step(const Step& step) {
+    if (average_ && step.iteration > 0) average_->take(forecaster_, step.iteration);
+    const at::AutoGradMode with_grad(true);
+    windows_.clear();
+    for (const int64_t item : step.items)
+      windows_.push_back(data_.train[static_cast<size_t>(item)]);
+    const WindowBatch batch = data_.source.gather(windows_);
+    Pass pass;
+    pass.training = true;
+    pass.seed = step.seed;
+    const std::optional<PatchCuts> cuts =
+        cached_cuts(forecaster_, batch.values, step.items, train_cuts_);
+    if (cuts) pass.cuts = &*cuts;
+    const at::Tensor loss = loss_of(forecaster_.forward(batch, pass), batch.target, options_.loss);
+    loss.backward();
+    return loss.item<double>();
+  }
+
+  Validation validate() {
+    const Forecaster& judged = average_ ? average_->forecaster() : forecaster_;
+    const Errors errors =
+        evaluate(judged, data_.source, data_.validation, {}, {}, &validation_cuts_);
+    return {-errors.mse, {errors.mse, errors.mae}};
+  }
+
+  /// Leaves the best numbers in the forecaster.
+  void keep(const TrainResult& result) const {
+    const c10::NoGradGuard no_grad;
+    const NamedTensors buffers = forecaster_.buffers();
+    for (size_t i = 0; i < buffers.size(); ++i) buffers[i].second.copy_(result.best_buffers.at(i));
+    if (!average_) {
+      forecaster_.parameters().assign(result.best);
+      return;
+    }
+    const auto first = result.best_buffers.begin() + static_cast<int64_t>(buffers.size());
+    forecaster_.parameters().assign({first, result.best_buffers.end()});
+  }
+
+  std::string item_name(int64_t item) const {
+    const Window& w = data_.train[static_cast<size_t>(item)];
+    return "the window of series " + std::to_string(w.series + 1) + ", channel " +
+           std::to_string(w.channel + 1) + ", from row " + std::to_string(w.origin);
+  }
+
+  Forecaster& forecaster_;
+  const FitData& data_;
+  const FitOptions& options_;
+  const attn::Hooks& hooks_;
+  CutCache train_cuts_, validation_cuts_;
+  std::optional<Average> average_;
+  std::vector<Window> windows_;
+};
+
+std::string digest_of(std::span<const Window> windows) {
+  attn::io::Digest digest;
+  for (const Window& w : windows) {
+    const int64_t numbers[3] = {w.series, w.channel, w.origin};
+    digest.update(numbers, sizeof numbers);
+  }
+  return digest.hex();
+}
+
+}  // namespace
+
+void to_json(nlohmann::json& j, const FitOptions& o) {
+  j = {{"loss", word(o.loss)},
+       {"averaging", o.averaging},
+       {"optimisation", nlohmann::json(o.optimisation)}};
+}
+
+void from_json(const nlohmann::json& j, FitOptions& o) {
+  o.loss = loss_of(attn::io::get_or<std::string>(j, "loss", kWhere, word(o.loss)));
+  o.averaging = attn::io::get_or<double>(j, "averaging", kWhere, o.averaging);
+  if (const nlohmann::json* own = attn::io::find(j, "optimisation", kWhere))
+    from_json(*own, o.optimisation);
+}
+
+void check(const FitOptions& o) {
+  if (!(o.averaging >= 0 && o.averaging < 1))
+    throw attn::UsageError("the averaging of parameters must be at least 0 and below 1, found " +
+                           attn::io::number_text(o.averaging));
+  check(o.optimisation);
+}
+
+std::string fit_fingerprint(const Forecaster& forecaster, const FitData& data,
+                            const FitOptions& options) {
+  const BatchOptions& b = data.source.options();
+  const nlohmann::json all = {{"forecaster", forecaster.options()},
+                              {"fit", nlohmann::json(options)},
+                              {"season", b.season},
+                              {"calendar", b.calendar},
+                              {"data", data.digest},
+                              {"train", digest_of(data.train)},
+                              {"validation", digest_of(data.validation)}};
+  return attn::io::digest(all.dump());
+}
+
+TrainResult fit(Forecaster& forecaster, const FitData& data, const FitOptions& options,
+                const attn::train::TrainFiles& files, const attn::Hooks& hooks) {
+  check(options);
+  if (forecaster.parameters().named().empty()) return {};
+  return Fit(forecaster, data, options, hooks).run(files);
+}
+
+}  // namespace timeseries

@@ -1,0 +1,50 @@
+// What every forecasting network is to those who train it and forecast with it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "libattn/train/parameters.h"
+#include "timeseries/patch/cuts.h"
+#include "timeseries/window/batch.h"
+
+namespace timeseries {
+
+/// How a forward pass is taken.
+struct Pass {
+  bool training = false;            ///< dropout and batch statistics
+  uint64_t seed = 0;                ///< of dropout
+  const PatchCuts* cuts = nullptr;  ///< of the batch, where they are known; else they are found
+};
+
+class Forecaster {
+ public:
+  virtual ~Forecaster() = default;
+
+  /// (N,T) in the units of the batch. Not training: a row's forecast depends on nothing but that
+  /// row, whatever else is in the batch and however many threads work.
+  virtual at::Tensor forward(const WindowBatch& batch, const Pass& pass = {}) const = 0;
+
+  /// What is learned; shared with the forecaster, so that changing them changes it.
+  virtual const attn::train::Parameters& parameters() const = 0;
+  /// What training changes besides (running statistics), shared too.
+  virtual attn::train::NamedTensors buffers() const { return {}; }
+
+  /// Whether the windows are cut into patches where their values tell.
+  virtual bool cuts_by_values() const { return false; }
+  /// Where to: of values (N,L) with NaN, as in WindowBatch. std::logic_error for those that do not.
+  virtual PatchCuts cut(const at::Tensor& values) const;
+
+  /// Everything but the numbers: {"kind": "dlinear", "lookback": ..., ...}.
+  virtual nlohmann::json options() const = 0;
+  virtual int64_t lookback() const = 0;
+  virtual int64_t horizon() const = 0;
+  /// A copy with numbers of its own.
+  virtual std::unique_ptr<Forecaster> clone() const = 0;
+};
+
+}  // namespace timeseries

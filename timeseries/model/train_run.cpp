@@ -1,0 +1,125 @@
+#include "timeseries/model/train_run.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "attn/error.h"
+#include "timeseries/model/channel_columns.h"
+#include "timeseries/model/entropy_stage.h"
+#include "timeseries/model/fit_files.h"
+#include "timeseries/model/intervals.h"
+#include "timeseries/model/predict.h"
+#include "timeseries/score/interval_metrics.h"
+
+namespace timeseries {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+json number(double v) {
+  return std::isfinite(v) ? json(v) : json();
+}
+
+const std::vector<double>& told_levels() {
+  static const std::vector<double> levels{0.5, 0.8, 0.95};
+  return levels;
+}
+
+/// Standardised errors and coverage over the windows of one part; null without any.
+json part_metrics(const ForecastModel& model, const SeriesSet& set,
+                  const std::vector<RowSpan>& rows, const attn::Hooks& hooks) {
+  const std::vector<Window> windows =
+      plan_windows(set, rows, {model.lookback(), model.horizon(), 1, 0}).windows;
+  if (windows.empty()) return {};
+  const bool bounds = !model.intervals.levels.empty();
+  const ConformalIntervals intervals =
+      intervals_at(model.intervals, bounds ? told_levels() : std::vector<double>());
+  HorizonIntervals sums(told_levels(), model.horizon());
+  ChannelColumns columns(set);
+  std::vector<double> forecast(static_cast<size_t>(model.horizon()));
+  const auto take = [&](std::span<const Window> part, const at::Tensor& given,
+                        const at::Tensor& /*target*/) {
+    if (!bounds) return;
+    const at::Tensor y = given.to(at::kFloat).contiguous();
+    const auto* value = y.const_data_ptr<float>();
+    for (const Window& w : part) {
+      const Moments& m = model.scaler.of(w.series, w.channel);
+      for (double& f : forecast) f = m.undo(static_cast<double>(*value++));
+      const auto column = columns.of(w.series, w.channel);
+      const auto past = column.first(static_cast<size_t>(w.origin));
+      const double scale =
+          interval_scale(past, model.lookback(), model.season(), model.options.intervals.scaled, m);
+      const IntervalBounds b = bounds_of(intervals, w.channel, forecast, scale);
+      sums.add(column.subspan(past.size(), forecast.size()), b.low, b.high, m.sd);
+    }
+  };
+  const Errors errors = evaluate(*model.forecaster, source_for(model, set), windows, hooks, take);
+  json out = {{"mse", number(errors.mse)},
+              {"mae", number(errors.mae)},
+              {"windows", errors.windows},
+              {"values", errors.values}};
+  for (size_t k = 0; bounds && k < told_levels().size(); ++k)
+    out["coverage"][fmt::format("{:.6g}", 100 * told_levels()[k])] =
+        number(sums.overall(k).coverage());
+  return out;
+}
+
+FitFiles files_of(const TrainRunOptions& options, const fs::path& run) {
+  return {run, options.checkpoint_seconds, options.resume};
+}
+
+}  // namespace
+
+TrainRunResult train_run(const SeriesSet& set, const TrainRunOptions& options, const fs::path& run,
+                         const attn::Hooks& hooks) {
+  check(options.model);
+  TrainRunResult out;
+  out.split = tail_split(set, options.model.horizon, options.split);
+  const FitFiles files = files_of(options, run);
+  out.fit = fit_model(set, out.split, options.model, files, hooks);
+  ForecastModel& model = out.fit.model;
+  json metrics = json::object();
+  const std::pair<const char*, const std::vector<RowSpan>*> parts[] = {
+      {"validation", &out.split.validation}, {"test", &out.split.test}};
+  for (const auto& [name, rows] : parts)
+    if (json part = part_metrics(model, set, *rows, hooks); !part.is_null())
+      metrics[name] = std::move(part);
+  model.metrics = metrics;
+  out.metrics = std::move(metrics);
+  save_forecast_model(run / kModelFile, model);
+  remove_checkpoints(files);
+  return out;
+}
+
+std::vector<fs::path> files_of_training(const fs::path& run) {
+  std::vector<fs::path> out;
+  for (const char* name : {kModelFile, kMetricsFile, kEntropyMetrics, kCheckpointFile,
+                           kEntropyCheckpoint, kEntropyModelFile, kFitFile})
+    out.push_back(run / name);
+  return out;
+}
+
+bool training_stands(const fs::path& run, const SeriesSet& set, const TrainRunOptions& options) {
+  const fs::path path = run / kModelFile;
+  if (!fs::exists(path)) return false;
+  check(options.model);
+  const Split split = tail_split(set, options.model.horizon, options.split);
+  try {
+    return load_forecast_model(path).training.value("fit_digest", "") ==
+           fit_digest(set, split, options.model);
+  } catch (const attn::NewerFormat&) {
+    throw;
+  } catch (const attn::StorageError&) {
+    throw;
+  } catch (const attn::Error&) {
+    return false;
+  }
+}
+
+}  // namespace timeseries
