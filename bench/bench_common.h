@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -19,6 +20,7 @@ struct Options {
   std::vector<int> threads = {1, 2};
   std::string cases;
   int repeats = 7;
+  std::map<std::string, std::string> own;  // a benchmark's own options, each with its value
 };
 
 inline int positive(const std::string& text) {
@@ -34,8 +36,8 @@ inline int positive(const std::string& text) {
   return value;
 }
 
-/// --json, --quick, --cases, --repeats, --threads, --help, from `options` on; throws
-/// std::invalid_argument.
+/// --json, --quick, --cases, --repeats, --threads, --help, and those of `own`, from `options` on;
+/// throws std::invalid_argument.
 inline Options parse(int argc, char** argv, Options options = {}) {
   for (int i = 1; i < argc; ++i) {
     const std::string key = argv[i];
@@ -61,6 +63,8 @@ inline Options parse(int argc, char** argv, Options options = {}) {
         options.threads.push_back(positive(item));
       if (options.threads.empty())
         throw std::invalid_argument("--threads is empty; give numbers such as 1,2");
+    } else if (options.own.count(key) > 0) {
+      options.own[key] = value();
     } else {
       throw std::invalid_argument("unknown option '" + key + "'");
     }

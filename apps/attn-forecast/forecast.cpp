@@ -81,11 +81,11 @@ void check_file(const ForecastArgs& args, const Context& context) {
     throw UsageError("--shard and --dry-run are for a folder of files; " +
                      args.series.data.string() + " is one");
   if (!args.out) return;
+  timeseries::require_writable(*args.out, "--out");
   const auto& end = args.out->extension();
   if (end != ".csv" && end != ".json" && end != ".parquet" && end != ".pq")
     throw UsageError("--out " + args.out->string() +
                      ": a forecast is written as .csv, .json or .parquet");
-  timeseries::require_writable(*args.out, "--out");
 }
 
 // The place of `name` among `names`. Throws Error with the names that there are.

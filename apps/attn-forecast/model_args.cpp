@@ -18,23 +18,24 @@ void declare_training(ModelArgs& args, OptionTable& table) {
   table.group("Training");
   table.add({.name = "max-epochs",
              .target = &args.epochs,
-             .help = "passes over the training windows at most (entrope 30, others 10)",
+             .help = "passes over the training windows at most (entrope 5, more where these are "
+                     "few steps; others 10)",
              .unit = "N",
              .min = 1});
   table.add({.name = "batch",
              .target = &args.batch,
-             .help = "windows of one channel in a step (entrope 896)",
+             .help = "windows of one channel in a step (entrope 224)",
              .unit = "N",
              .min = 1});
   table.add({.name = "lr",
              .target = &args.lr,
-             .help = "peak learning rate (entrope 0.002)",
+             .help = "peak learning rate (entrope 0.004)",
              .unit = "X",
              .min = 1e-12});
   table.add({.name = "patience",
              .target = &args.patience,
              .help = "stop after so many epochs without a better validation error; 0: never "
-                     "(entrope 6)",
+                     "(entrope 0)",
              .unit = "N",
              .min = 0});
   table.add({.name = "stride",
@@ -140,7 +141,7 @@ void declare_model(ModelArgs& args, OptionTable& table) {
              .choices = {"channel", "series"}});
   table.add({.name = "width",
              .target = &args.width,
-             .help = "of the network's tokens (16)",
+             .help = "of the network's tokens (entrope 8, patchtst 16)",
              .unit = "N",
              .min = 1});
   table.add({.name = "dropout",
@@ -160,6 +161,7 @@ void declare_model(ModelArgs& args, OptionTable& table) {
 void ModelArgs::set_training(timeseries::ModelOptions& out) const {
   auto& training = out.fit.optimisation;
   take(epochs, training.epochs);
+  if (epochs) out.least_steps = 0;
   take(batch, training.batch);
   take(patience, training.patience);
   take(lr, training.lr);

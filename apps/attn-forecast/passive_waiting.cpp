@@ -37,7 +37,7 @@ __attribute__((constructor(101))) void put_back() {
   if (g_place != nullptr) *g_place = g_hidden;
 }
 
-__attribute__((section(".preinit_array"), used)) void (*const g_first)(int, char**,
-                                                                       char**) = set_policy;
+__attribute__((section(".preinit_array"), used)) void (*const kFirst)(int, char**,
+                                                                      char**) = set_policy;
 
 }  // namespace

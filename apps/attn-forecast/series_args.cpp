@@ -78,12 +78,15 @@ timeseries::SeriesSet SeriesArgs::read() const {
 }
 
 timeseries::SeriesSet SeriesArgs::read_for(const timeseries::ForecastModel& model) const {
-  return read_told(data, timeseries::reading_for(model, options())).set;
+  return told(timeseries::read_for(model, data, options())).set;
 }
 
 timeseries::Reading read_told(const std::filesystem::path& file,
                               const timeseries::ReadOptions& options) {
-  auto reading = timeseries::read_series(file, options);
+  return told(timeseries::read_series(file, options));
+}
+
+timeseries::Reading told(timeseries::Reading reading) {
   log_info(set_text(reading.set));
   for (const auto& sentence : reading.report.sentences(reading.set)) log_info(sentence);
   return reading;

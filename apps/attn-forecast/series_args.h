@@ -39,6 +39,7 @@ void declare_season(SeriesArgs& args, OptionTable& table);
 /// Reads `file` and logs what a person must know of it.
 timeseries::Reading read_told(const std::filesystem::path& file,
                               const timeseries::ReadOptions& options);
+timeseries::Reading told(timeseries::Reading reading);
 
 /// "a,b" "c" as a, b, c; "\," is a comma that belongs to a name.
 std::vector<std::string> split_names(const std::vector<std::string>& words);

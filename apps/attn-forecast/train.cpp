@@ -10,6 +10,7 @@
 #include "apps/attn-forecast/timed_hooks.h"
 #include "apps/attn-forecast/verbs.h"
 #include "apps/common/run_directory.h"
+#include "attn/probe.h"
 #include "libattn/io/run_json.h"
 #include "timeseries/model/outputs.h"
 #include "timeseries/model/train_run.h"
@@ -126,7 +127,10 @@ int run(const TrainArgs& args, const Context& context) {
   const TimedHooks timed(context.hooks, "epochs");
   const auto result = timeseries::train_run(set, options, args.out, timed.hooks());
   context.progress.finish();
-  training_report(result, set, context).write(directory.report());
+  {
+    const ProbePause repeated;  // forecasts for the page
+    training_report(result, set, context).write(directory.report());
+  }
   directory.end(context, result.metrics);
   attention.write(subject);
   tell(args.out, result.metrics, context);

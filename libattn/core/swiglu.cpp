@@ -11,6 +11,7 @@
 #include "hwy/aligned_allocator.h"
 #include "hwy/highway.h"
 #include "libattn/core/parallel.h"
+#include "libattn/core/swiglu_narrow-inl.h"
 #include "libattn/core/swiglu_tiles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -42,8 +43,17 @@ void forward_on(const SwigluInput<T>& in, T* y, const Parallel& parallel) {
     std::fill_n(y, in.rows * in.width, T(0));
     return;
   }
-  const Packed<T> packed = pack_weights(in, false);
   const int64_t piece = kBlock * (1 + (int64_t{1} << 15) / (in.hidden * (in.width + 8)));
+  if constexpr (kHasNarrow<T>) {
+    if (in.width <= kNarrow) {
+      const auto units = pack_units(in);
+      run_tasks(parallel, (in.rows + piece - 1) / piece, [&](int64_t task) {
+        forward_narrow(in, units.get(), task * piece, std::min((task + 1) * piece, in.rows), y);
+      });
+      return;
+    }
+  }
+  const Packed<T> packed = pack_weights(in, false);
   run_tasks(parallel, (in.rows + piece - 1) / piece, [&](int64_t task) {
     forward_rows(in, packed, task * piece, std::min((task + 1) * piece, in.rows), y);
   });
@@ -101,15 +111,12 @@ void add_pieces(const SwigluInput<T>& in, int64_t hidden, int64_t pieces, int64_
   }
 }
 
-template <class T>
-void backward_on(const SwigluInput<T>& in, const T* dy, const SwigluGradient<T>& gradient,
-                 const Parallel& parallel) {
-  if (in.width == 0 || in.hidden == 0) {  // the weights are empty
-    if (gradient.x != nullptr) std::fill_n(gradient.x, in.rows * in.width, T(0));
-    return;
-  }
-  const Packed<T> packed = pack_weights(in, true);
-  const int64_t pieces = gradient_pieces(in), one = in.width * packed.hidden, stride = 3 * one;
+/// The gradients of one piece of the rows each: run(first, last, sums, dx), sums (D, hidden), rows
+/// of `hidden`, added up afterwards.
+template <class T, class Run>
+void by_pieces(const SwigluInput<T>& in, int64_t hidden, const SwigluGradient<T>& gradient,
+               const Parallel& parallel, const Run& run) {
+  const int64_t pieces = gradient_pieces(in), one = in.width * hidden, stride = 3 * one;
   const int64_t piece = round_up((in.rows + pieces - 1) / pieces, kBlock);
   const auto sums = hwy::AllocateAligned<T>(static_cast<size_t>(pieces * stride));
   if (sums == nullptr) throw std::bad_alloc();
@@ -119,12 +126,35 @@ void backward_on(const SwigluInput<T>& in, const T* dy, const SwigluGradient<T>&
     const SwigluGradient<T> to{nullptr, gradient.w1 != nullptr ? mine : nullptr,
                                gradient.w3 != nullptr ? mine + one : nullptr,
                                gradient.w2 != nullptr ? mine + 2 * one : nullptr};
-    backward_rows(in, packed, dy, std::min(task * piece, in.rows),
-                  std::min((task + 1) * piece, in.rows), to, gradient.x);
+    run(std::min(task * piece, in.rows), std::min((task + 1) * piece, in.rows), to);
   });
-  add_pieces(in, packed.hidden, pieces, stride, sums.get(), true, gradient.w1);
-  add_pieces(in, packed.hidden, pieces, stride, sums.get() + one, true, gradient.w3);
-  add_pieces(in, packed.hidden, pieces, stride, sums.get() + 2 * one, false, gradient.w2);
+  add_pieces(in, hidden, pieces, stride, sums.get(), true, gradient.w1);
+  add_pieces(in, hidden, pieces, stride, sums.get() + one, true, gradient.w3);
+  add_pieces(in, hidden, pieces, stride, sums.get() + 2 * one, false, gradient.w2);
+}
+
+template <class T>
+void backward_on(const SwigluInput<T>& in, const T* dy, const SwigluGradient<T>& gradient,
+                 const Parallel& parallel) {
+  if (in.width == 0 || in.hidden == 0) {  // the weights are empty
+    if (gradient.x != nullptr) std::fill_n(gradient.x, in.rows * in.width, T(0));
+    return;
+  }
+  if constexpr (kHasNarrow<T>) {
+    if (in.width <= kNarrow) {
+      const auto units = pack_units(in);
+      by_pieces(in, in.hidden, gradient, parallel,
+                [&](int64_t first, int64_t last, const SwigluGradient<T>& to) {
+                  backward_narrow(in, units.get(), dy, first, last, in.hidden, to, gradient.x);
+                });
+      return;
+    }
+  }
+  const Packed<T> packed = pack_weights(in, true);
+  by_pieces(in, packed.hidden, gradient, parallel,
+            [&](int64_t first, int64_t last, const SwigluGradient<T>& to) {
+              backward_rows(in, packed, dy, first, last, to, gradient.x);
+            });
 }
 
 void swiglu_forward_f32(const SwigluInput<float>& in, float* y, const Parallel& parallel) {

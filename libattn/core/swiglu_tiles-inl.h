@@ -22,7 +22,7 @@ namespace attn::core::HWY_NAMESPACE {
 
 inline constexpr int kBlock = 48, kTile = 64;
 
-/// 1 / x for 1 <= x <= 2, or NaN.
+/// 1 / x for x >= 1, NaN kept; from 2^126 on it may be 0.
 HWY_INLINE Vec<float> reciprocal(Vec<float> x) {
   const Tag<float> d;
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128

@@ -9,6 +9,11 @@
 #include "attn/error.h"
 
 namespace attn::train {
+namespace {
+
+constexpr int64_t kPiece = 1 << 14;  // longer sums LibTorch splits by threads
+
+}  // namespace
 
 OptimiserState::OptimiserState(const TrainOptions& options, const NamedTensors& parameters)
     : options_(options) {
@@ -34,8 +39,10 @@ double OptimiserState::clip_gradients() {
     if (!parameters_[i].second.grad().is_same(gradients_[i]))
       throw std::logic_error("the step replaced the gradient of " + parameters_[i].first +
                              "; it must be added to in place");
-    const double norm = gradients_[i].norm().item<double>();
-    squares += norm * norm;
+    for (const at::Tensor& piece : gradients_[i].view({-1}).split(kPiece)) {
+      const double norm = piece.norm().item<double>();
+      squares += norm * norm;
+    }
   }
   const double norm = std::sqrt(squares);
   if (options_.clip_norm > 0 && norm > options_.clip_norm) {

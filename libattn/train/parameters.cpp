@@ -82,8 +82,4 @@ Parameters Parameters::clone() const {
   return copy;
 }
 
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
-}
-
 }  // namespace attn::train

@@ -66,8 +66,4 @@ class Parameters {
   std::map<std::string, size_t> index_;
 };
 
-/// y = x W^T + b: x (..., in), weight (out, in), bias (out) or undefined; y (..., out).
-/// Differentiable.
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {});
-
 }  // namespace attn::train

@@ -20,6 +20,7 @@ edit twice.csv 'r[41][0] = r[40][0]'
 edit gap.csv 'del r[40:43]'
 edit stamp.csv 'r[40][0] = "yesterday"'
 edit nan.csv 'for x in r[-48:]: x[1] = ""'
+edit nothing.csv 'for x in r: x[1] = ""'
 edit constant.csv 'for x in r: x[1] = "7"'
 edit short.csv 'del r[10:]'
 edit hole.csv 'for x in r[-30:-20]: x[1] = ""'
@@ -55,26 +56,37 @@ ok "$F" info gap.csv
 has "$W/out" '^absent_rows +3'
 
 # A look-back without a value; longer than the file; a hole within is carried on.
-forecast 1 'nan.csv.*no (known )?value' nan.csv
-forecast 1 'short.csv.*10 rows' short.csv
+forecast 1 "nan.csv: the last 48 values of channel 'value' are all missing" nan.csv
+refused 1 "nan.csv: the last 48 values of channel 'value' are all missing" "$F" patch --run "$DATA/run" --data nan.csv
+refused 1 'nan.csv: no value that is to be forecast is known' "$F" backtest --run "$DATA/run" --data nan.csv --windows 2
+refused 1 'nothing.csv: no window .* has a known value' "$F" train --data nothing.csv "${SMALL[@]}" --out r
+forecast 1 'short.csv: has 10 rows, and a look-back of 48 needs 12 at least' short.csv
+for verb in backtest patch; do refused 1 'short.csv: .*10' "$F" $verb --run "$DATA/run" --data short.csv; done
 train 1 'short.csv: its [0-9]+ rows.*shorten --lookback or --horizon' short.csv
 train 1 'rows to train on are fewer than a look-back of 5000' "$DATA/series.csv" --lookback 5000
 train 1 'a horizon of 900' "$DATA/series.csv" --horizon 900
 ok "$F" forecast --run "$DATA/run" --data hole.csv --out hole-future.csv
 csv hole-future.csv 'len(r) == 12 and all(x["forecast"] for x in r)'
 train 2 '--horizon: 0 is out of range' "$DATA/series.csv" --horizon 0
+refused 2 '--horizon: 0 is out of range' "$F" forecast --run "$DATA/run" --data "$DATA/series.csv" --horizon 0
 
 # A constant series is told, and forecast as what it is.
 ok "$F" train --data constant.csv "${SMALL[@]}" --out constant
-[ "$(grep -c '^warning: .*constant' "$W/err")" = 1 ] || complain "one warning about a constant series"
+[ "$(grep -c "^warning: constant.csv: channel 'value' is constant in the training rows (7)" "$W/err")" = 1 ] || complain "one warning about a constant series"
+has "$W/err" '^warning: constant.csv: the model has no intervals'
 ok "$F" forecast --run constant --data constant.csv --out constant-future.csv
-csv constant-future.csv 'all(abs(float(x["forecast"]) - 7) < 0.5 for x in r)'
+csv constant-future.csv 'len(r) == 12 and all(abs(float(x["forecast"]) - 7) < 0.01 for x in r)'
+refused 2 'no intervals.*--levels none' "$F" forecast --run constant --data constant.csv --levels 80
+ok "$F" backtest --run constant --data constant.csv --windows 2 --no-dlinear
+ok "$F" evaluate --data constant.csv --protocol 70-10-20 "${SMALL[@]}" --baselines none
 
 # Columns: unknown ones with the nearest name, a model of other columns, another frequency.
 train 1 "'vale'.*value" "$DATA/series.csv" --target vale
 train 1 "'dat'.*date" "$DATA/series.csv" --time dat
 train 1 "'weathr'.*weather" "$DATA/covariates.csv" --target value --past weathr
-forecast 1 "renamed.csv.*'?value'?" renamed.csv
+for verb in forecast backtest patch; do
+  refused 1 "renamed.csv: there is no column 'value'.*the model was trained on it" "$F" $verb --run "$DATA/run" --data renamed.csv
+done
 forecast 1 'daily.csv.*(frequency|step|apart)' daily.csv
 ok "$F" forecast --run "$DATA/run" --data "$DATA/panel.csv" --out panel-future.csv # more series of the same column
 # Covariates known ahead that end too soon.

@@ -14,11 +14,11 @@ file() {
 file 1 144 M 1 1949-01 1960-12 AirPassengers.csv
 file 1 17420 h 7 '2016-07-01 00:00:00' '2018-06-26 19:00:00' ETTh1.csv
 file 1 7588 D 8 '1990/1/1 0:00' '2010/10/10 0:00' exchange_rate.csv
-file 1 296 index 2 0 295 gasrate_co2.csv
+file 1 296 index 2 1 296 gasrate_co2.csv
 file 1 966 W 7 '2002-01-01 00:00:00' '2020-06-30 00:00:00' national_illness.csv
-file 414 353500 index 1 0 959 M4-Hourly-train.csv
+file 414 353500 index 1 1 960 M4-Hourly-train.csv
 ok "$F" info "$SHARED/us_gasoline.csv" --json
-json "d['rows'] == 1577 and d['frequency'] == 'W' and any('turned round' in n for n in d['notes'])"
+json "d['rows'] == 1578 and d['frequency'] == 'W' and any('turned round' in n for n in d['notes'])"
 ok "$F" info "$SHARED/ice_cream_heater.csv" --json
 json "d['frequency'] == 'M' and d['channels'] == ['heater', 'ice cream']"
 ok "$F" info "$SHARED/monthly-milk-incomplete.csv" --json
@@ -39,7 +39,7 @@ import sys, datetime
 m, d, y = map(int, sys.stdin.readline().split(",")[0].strip("\" \r\n").split("/"))
 t = datetime.date(y, m, d) + datetime.timedelta(7)
 print("%02d/%d/%d" % (t.month, t.day, t.year))')"
-next gasrate_co2.csv 12 296
+next gasrate_co2.csv 12 297
 next ice_cream_heater.csv 6 2020-07
 next national_illness.csv 4 '2020-07-07 00:00:00'
 refused 1 'monthly-milk-incomplete.csv: row .*gap.*--fill' "$F" train --data "$SHARED/monthly-milk-incomplete.csv" --horizon 6 "${quick[@]}" --out milk

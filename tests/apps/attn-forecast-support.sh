@@ -1,7 +1,7 @@
 # Sourced by the tests of attn-forecast: PROGRAM FOLDER, the latter as attn-forecast-data.sh makes it.
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
 F=$MIL
-SHARED=${ATTN_SHARED_SERIES:-$(dirname "${BASH_SOURCE[0]}")/../../../shared/data/timeseries} # given series, where they are
+SHARED=${ATTN_SHARED_SERIES:-$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/../../../shared/data/timeseries} # given series, where they are
 # A model small enough to train in a second.
 SMALL=(--horizon 12 --lookback 48 --max-epochs 2 --entropy-epochs 2 --vocabulary 64 --width 8 --threads 1)
 

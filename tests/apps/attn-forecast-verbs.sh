@@ -31,6 +31,7 @@ for part in '<h2>Training</h2>' '<h2>Forecasts and what came</h2>' '<h2>Error by
   has run/report.html "$part"
 done
 has attention.html 'epoch'
+for layer in training.encoder.0 training.encoder.0.cross validation.global.0; do has attention.html "$layer"; done
 grep -Eq 'src="?http|<script' run/report.html && complain "the page must fetch and run nothing"
 no_leftovers run
 ok "${train[@]}" --out run --json

@@ -8,6 +8,7 @@
 
 #include "attn/error.h"
 #include "libattn/io/json.h"
+#include "libattn/nn/linear.h"
 
 namespace timeseries {
 namespace {
@@ -69,8 +70,8 @@ at::Tensor DLinear::forward(const WindowBatch& batch, const Pass& /*pass*/) cons
       enter_frame(batch, options_.frame, w, options_.horizon, w.at("trend.weight").scalar_type());
   const at::Tensor trend = trend_of(framed.input, options_.kernel);
   const at::Tensor v =
-      attn::train::linear(trend, w.at("trend.weight"), w.at("trend.bias")) +
-      attn::train::linear(framed.input - trend, w.at("remainder.weight"), w.at("remainder.bias"));
+      attn::nn::linear(trend, w.at("trend.weight"), w.at("trend.bias")) +
+      attn::nn::linear(framed.input - trend, w.at("remainder.weight"), w.at("remainder.bias"));
   return leave_frame(v, framed);
 }
 

@@ -11,6 +11,8 @@
 
 #include "attn/attention.h"
 #include "attn/error.h"
+#include "attn/probe.h"
+#include "libattn/nn/linear.h"
 #include "libattn/nn/rms_norm.h"
 #include "timeseries/forecast/segment.h"
 #include "timeseries/forecast/transformer.h"
@@ -108,13 +110,15 @@ class Network {
     const auto add = [&](const at::Tensor& part) { h = h.defined() ? h + part : part; };
     if (o_.values) {
       const at::Tensor weight = w_.at("token.value");  // (2,d)
-      add(at::addcmul(w_.at("token.bias"), framed.input.reshape({count, 1}), weight[0]));
+      // Not addcmul: it rounds apart what its threads' vectors leave over.
+      add(framed.input.reshape({count, 1}) * weight[0]);
+      h.add_(w_.at("token.bias"));
       if (framed.missing.defined()) add(framed.missing.reshape({count, 1}) * weight[1]);
     }
     if (o_.vocabulary > 0) add(at::embedding(w_.at("token.embedding"), ids.reshape({count})));
     if (o_.past > 0)
-      add(attn::train::linear(past.to(framed.input.scalar_type()).reshape({count, o_.past}),
-                              w_.at("token.past")));
+      add(attn::nn::linear(past.to(framed.input.scalar_type()).reshape({count, o_.past}),
+                           w_.at("token.past")));
     return h;
   }
 
@@ -138,29 +142,30 @@ class Network {
 
   /// A of each patch over its own tokens, (P,d).
   at::Tensor look(const at::Tensor& normed, const at::Tensor& h, const std::string& name) const {
+    const attn::ProbeLayer label(part_name(name));
     const int64_t d = o_.width, head = d / o_.heads;
-    const at::Tensor keys = attn::train::linear(rms_norm(h, w_.at(name + "norm_key")),
-                                                w_.at(name + "key_value"));  // (T,2d)
+    const at::Tensor keys = attn::nn::linear(rms_norm(h, w_.at(name + "norm_key")),
+                                             w_.at(name + "key_value"));  // (T,2d)
     attn::AttentionOptions options;
     options.q_offsets = layout_.own;
     options.k_offsets = layout_.patch_of;
     const at::Tensor out =
         attn::attention(
-            attn::train::linear(normed, w_.at(name + "query")).unflatten(1, {o_.heads, head}),
+            attn::nn::linear(normed, w_.at(name + "query")).unflatten(1, {o_.heads, head}),
             keys.narrow(1, 0, d).unflatten(1, {o_.heads, head}),
             keys.narrow(1, d, d).unflatten(1, {o_.heads, head}), options)
             .out;
-    return attn::train::linear(out.reshape({-1, d}), w_.at(name + "out"));
+    return attn::nn::linear(out.reshape({-1, d}), w_.at(name + "out"));
   }
 
   void decode(at::Tensor& h, const at::Tensor& patches) {
     h = draws_.drop(h, layer_dropout() > 0 ? 0 : o_.dropout);
     for (int64_t i = 0; i < o_.decoder_layers; ++i) {
       const std::string name = numbered("decoder", i);
-      const at::Tensor value = attn::train::linear(
-          rms_norm(patches, w_.at(name + "cross.norm_key")), w_.at(name + "cross.value"));
+      const at::Tensor value = attn::nn::linear(rms_norm(patches, w_.at(name + "cross.norm_key")),
+                                                w_.at(name + "cross.value"));
       const at::Tensor given =
-          segment_expand(attn::train::linear(value, w_.at(name + "cross.out")), layout_.patch_of);
+          segment_expand(attn::nn::linear(value, w_.at(name + "cross.out")), layout_.patch_of);
       const at::Tensor normed = o_.residual == Residual::doubled_normed
                                     ? rms_norm(h, w_.at(name + "cross.norm_query"))
                                     : at::Tensor();
@@ -183,11 +188,11 @@ class Network {
 
   at::Tensor head(const at::Tensor& h, const at::Tensor& u) {
     at::Tensor last = draws_.drop(rms_norm(h, w_.at("norm")), o_.dropout);
-    if (o_.head_width > 0) last = attn::train::linear(last, w_.at("head.reduce"));
-    at::Tensor v = attn::train::linear(last.reshape({u.size(0), o_.lookback * head_width(o_)}),
-                                       w_.at("head.weight"), w_.at("head.bias"));
+    if (o_.head_width > 0) last = attn::nn::linear(last, w_.at("head.reduce"));
+    at::Tensor v = attn::nn::linear(last.reshape({u.size(0), o_.lookback * head_width(o_)}),
+                                    w_.at("head.weight"), w_.at("head.bias"));
     v = draws_.drop(v, o_.head_dropout);
-    return o_.linear_path ? v + attn::train::linear(u, w_.at("linear.weight")) : v;
+    return o_.linear_path ? v + attn::nn::linear(u, w_.at("linear.weight")) : v;
   }
 
   const EntropeOptions& o_;
@@ -241,10 +246,11 @@ std::vector<ParameterSpec> Entrope::specs(const EntropeOptions& o) {
   }
   specs.push_back({"norm", {d}, Init::ones()});
   if (o.head_width > 0) specs.push_back({"head.reduce", {o.head_width, d}, Init::linear(d)});
-  specs.push_back({"head.weight", {o.horizon, head}, Init::linear(head)});
-  specs.push_back({"head.bias", {o.horizon}, Init::linear(head)});
-  if (o.linear_path)
-    specs.push_back({"linear.weight", {o.horizon, o.lookback}, Init::linear(o.lookback)});
+  // Beside a linear map the network starts as nothing: it learns what that leaves.
+  const Init start = o.linear_path ? Init::zeros() : Init::linear(head);
+  specs.push_back({"head.weight", {o.horizon, head}, start});
+  specs.push_back({"head.bias", {o.horizon}, start});
+  if (o.linear_path) specs.push_back({"linear.weight", {o.horizon, o.lookback}, Init::zeros()});
   return specs;
 }
 

@@ -67,9 +67,12 @@ EntropeOptions reference_entrope(int64_t lookback, int64_t horizon, int64_t chan
   o.vocabulary = vocabulary;
   o.values = false;
   o.normalised_tokens = true;
+  o.scope = TokenScope::window;
+  o.decoder_blocks = true;
   o.residual = Residual::doubled;
   o.patch_time = false;
   o.linear_path = false;
+  o.head_width = 0;
   o.dropout = o.head_dropout = 0.1;
   o.frame.affine = true;
   o.frame.channels = channels;

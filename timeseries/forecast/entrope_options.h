@@ -20,7 +20,7 @@ enum class TokenScope { window, patch };
 
 struct EntropeOptions {
   int64_t lookback = 96, horizon = 96;  ///< L, T
-  int64_t width = 16;                   ///< d
+  int64_t width = 8;                    ///< d
   int64_t heads = 2;
   int64_t encoder_layers = 1, global_layers = 2, decoder_layers = 1;
   int64_t token_hidden = 32, patch_hidden = 32;  ///< SwiGLU's hidden width
@@ -29,12 +29,12 @@ struct EntropeOptions {
   /// The patcher is shown normalised windows, though it learned from others: as published.
   bool normalised_tokens = false;
   int64_t past = 0;  ///< covariates known up to now that enter each token
-  TokenScope scope = TokenScope::window;
+  TokenScope scope = TokenScope::patch;
   Residual residual = Residual::single;
-  bool patch_time = true;      ///< rotary position of a patch: its first value's; else its number
-  bool decoder_blocks = true;  ///< the decoder's self-attention layers
-  bool linear_path = true;     ///< a linear map of the window beside the network
-  int64_t head_width = 0;      ///< features of a token that reach the head; 0: all d
+  bool patch_time = true;       ///< rotary position of a patch: its first value's; else its number
+  bool decoder_blocks = false;  ///< the decoder's self-attention layers
+  bool linear_path = true;      ///< a linear map of the window beside the network
+  int64_t head_width = 2;       ///< features of a token that reach the head; 0: all d
   double dropout = 0.1, head_dropout = 0;
   FrameOptions frame;
 };

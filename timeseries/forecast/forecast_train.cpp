@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "libattn/io/digest.h"
 #include "libattn/io/json.h"
 #include "libattn/io/text.h"
@@ -40,23 +41,27 @@ Loss loss_of(const std::string& word) {
                     attn::io::quote_text(word));
 }
 
-/// Mean loss over the known values of target; 0 where there is none.
+/// Loss of each value.
+at::Tensor losses(const at::Tensor& forecast, const at::Tensor& target, Loss loss) {
+  switch (loss) {
+    case Loss::mae:
+      return at::l1_loss(forecast, target, at::Reduction::None);
+    case Loss::huber:
+      return at::huber_loss(forecast, target, at::Reduction::None);
+    default:
+      return at::mse_loss(forecast, target, at::Reduction::None);
+  }
+}
+
+/// Mean loss over the known values of target (N,T); 0 where there is none. Window by window, since
+/// LibTorch splits a sum over everything by threads.
 at::Tensor loss_of(const at::Tensor& forecast, const at::Tensor& given, Loss loss) {
   const at::Tensor known = given.isnan().logical_not_();
   const at::Tensor target = given.nan_to_num().to(forecast.scalar_type());
-  const auto each = [&](at::Reduction::Reduction reduction) {
-    switch (loss) {
-      case Loss::mae:
-        return at::l1_loss(forecast, target, reduction);
-      case Loss::huber:
-        return at::huber_loss(forecast, target, reduction);
-      default:
-        return at::mse_loss(forecast, target, reduction);
-    }
-  };
-  if (known.all().item<bool>()) return each(at::Reduction::Mean);
+  const at::Tensor each = losses(forecast, target, loss);
+  if (known.all().item<bool>()) return each.mean(1).mean();
   const auto count = static_cast<double>(std::max<int64_t>(known.sum().item<int64_t>(), 1));
-  return (each(at::Reduction::None) * known.to(forecast.scalar_type())).sum() / count;
+  return (each * known.to(forecast.scalar_type())).sum(1).sum() / count;
 }
 
 /// The running average of a forecaster's parameters, in a forecaster of its own.
@@ -121,6 +126,8 @@ class Fit {
   double step(const Step& step) {
     if (average_ && step.iteration > 0) average_->take(forecaster_, step.iteration);
     const at::AutoGradMode with_grad(true);
+    attn::probe_step(step.epoch + 1);
+    const attn::ProbeLayer name("training");
     windows_.clear();
     for (const int64_t item : step.items)
       windows_.push_back(data_.train[static_cast<size_t>(item)]);
@@ -137,6 +144,7 @@ class Fit {
   }
 
   Validation validate() {
+    const attn::ProbeLayer name("validation");
     const Forecaster& judged = average_ ? average_->forecaster() : forecaster_;
     const Errors errors =
         evaluate(judged, data_.source, data_.validation, {}, {}, &validation_cuts_);

@@ -13,6 +13,7 @@
 #include "attn/error.h"
 #include "libattn/core/parallel.h"
 #include "libattn/io/json.h"
+#include "libattn/nn/linear.h"
 #include "libattn/ops/check.h"
 #include "timeseries/forecast/segment.h"
 
@@ -109,7 +110,7 @@ at::Tensor effect_of(const WindowBatch& batch, const at::Tensor& row, const Fram
   if (o.known > 0) {
     const at::Tensor k = batch.known.to(type), beta = parameters.at("frame.known");
     const at::Tensor own = o.channels == 1
-                               ? at::matmul(k, beta[0])
+                               ? attn::nn::linear(k, beta).squeeze(2)
                                : at::bmm(k, beta.index_select(0, row).unsqueeze(2)).squeeze(2);
     effect = effect.defined() ? effect + own : own;
   }

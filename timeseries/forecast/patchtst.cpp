@@ -10,8 +10,10 @@
 
 #include "attn/attention.h"
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "libattn/io/json.h"
 #include "libattn/io/text.h"
+#include "libattn/nn/linear.h"
 #include "timeseries/forecast/transformer.h"
 
 namespace timeseries {
@@ -44,36 +46,36 @@ class Network {
     const at::Tensor end = u.narrow(1, o_.lookback - 1, 1).expand({n, o_.stride});
     const at::Tensor pieces = at::cat({u, end}, 1).unfold(1, o_.patch, o_.stride);
     at::Tensor x =
-        attn::train::linear(pieces, w_.at("patch.weight"), w_.at("patch.bias")) + w_.at("position");
+        attn::nn::linear(pieces, w_.at("patch.weight"), w_.at("patch.bias")) + w_.at("position");
     x = draws_.drop(x, o_.dropout).reshape({n * count, d});
     at::Tensor scores;
     for (int64_t i = 0; i < o_.layers; ++i) x = layer(x, layer_name(i), n, scores);
     const at::Tensor flat = x.view({n, count, d}).transpose(1, 2).reshape({n, d * count});
-    return attn::train::linear(flat, w_.at("head.weight"), w_.at("head.bias"));
+    return attn::nn::linear(flat, w_.at("head.weight"), w_.at("head.bias"));
   }
 
  private:
   at::Tensor layer(at::Tensor x, const std::string& name, int64_t n, at::Tensor& scores) {
     x = normalised(x + draws_.drop(attend(x, name, n, scores), o_.dropout), name + "norm1");
     at::Tensor wide =
-        at::gelu(attn::train::linear(x, w_.at(name + "up.weight"), w_.at(name + "up.bias")));
+        at::gelu(attn::nn::linear(x, w_.at(name + "up.weight"), w_.at(name + "up.bias")));
     wide = draws_.drop(wide, o_.dropout);
     const at::Tensor y =
-        attn::train::linear(wide, w_.at(name + "down.weight"), w_.at(name + "down.bias"));
+        attn::nn::linear(wide, w_.at(name + "down.weight"), w_.at(name + "down.bias"));
     return normalised(x + draws_.drop(y, o_.dropout), name + "norm2");
   }
 
   /// x (N P, d) -> (N P, d); `scores` (N,H,P,P): in, of the layer before; out, of this one.
   at::Tensor attend(const at::Tensor& x, const std::string& name, int64_t n, at::Tensor& scores) {
+    const attn::ProbeLayer label(part_name(name));
     const int64_t head = o_.width / o_.heads;
     const auto part = [&](const at::Tensor& all, int64_t index) {
       return all.narrow(1, index * o_.width, o_.width)
           .view({n, o_.patches(), o_.heads, head})
           .transpose(1, 2);
     };
-    const at::Tensor all =
-        attn::train::linear(x, w_.at(name + "qkv.weight"), w_.at(name + "qkv.bias"))
-            .reshape({n * o_.patches(), 3 * o_.width});
+    const at::Tensor all = attn::nn::linear(x, w_.at(name + "qkv.weight"), w_.at(name + "qkv.bias"))
+                               .reshape({n * o_.patches(), 3 * o_.width});
     const at::Tensor q = part(all, 0), k = part(all, 1), v = part(all, 2);
     attn::AttentionOptions options;
     if (o_.residual_scores) options.bias = scores;
@@ -83,9 +85,8 @@ class Network {
           at::matmul(q, k.transpose(2, 3)) / std::sqrt(static_cast<double>(head));
       scores = scores.defined() ? own + scores : own;
     }
-    const at::Tensor y =
-        attn::train::linear(out.transpose(1, 2).reshape({n * o_.patches(), o_.width}),
-                            w_.at(name + "out.weight"), w_.at(name + "out.bias"));
+    const at::Tensor y = attn::nn::linear(out.transpose(1, 2).reshape({n * o_.patches(), o_.width}),
+                                          w_.at(name + "out.weight"), w_.at(name + "out.bias"));
     return draws_.drop(y, o_.dropout);
   }
 

@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 
 #include "attn/attention.h"
+#include "attn/probe.h"
 #include "libattn/nn/dropout.h"
+#include "libattn/nn/linear.h"
 #include "libattn/nn/rms_norm.h"
 #include "libattn/nn/rotary.h"
 #include "libattn/nn/swiglu.h"
@@ -17,8 +19,9 @@ using attn::train::Parameters;
 
 at::Tensor attend(const at::Tensor& x, const Packing& packing, const LayerOptions& o,
                   const Parameters& parameters, const std::string& prefix) {
+  const attn::ProbeLayer name(part_name(prefix));
   const int64_t tokens = x.size(0), head = o.width / o.heads;
-  const at::Tensor all = attn::train::linear(x, parameters.at(prefix + "qkv"));  // (T,3d)
+  const at::Tensor all = attn::nn::linear(x, parameters.at(prefix + "qkv"));  // (T,3d)
   const at::Tensor turned = attn::nn::rotary(
       all.narrow(1, 0, 2 * o.width).reshape({tokens, 2 * o.heads, head}), packing.positions);
   attn::AttentionOptions options;
@@ -28,10 +31,14 @@ at::Tensor attend(const at::Tensor& x, const Packing& packing, const LayerOption
       attn::attention(turned.narrow(1, 0, o.heads), turned.narrow(1, o.heads, o.heads),
                       all.narrow(1, 2 * o.width, o.width).unflatten(1, {o.heads, head}), options)
           .out;
-  return attn::train::linear(out.reshape({tokens, o.width}), parameters.at(prefix + "out"));
+  return attn::nn::linear(out.reshape({tokens, o.width}), parameters.at(prefix + "out"));
 }
 
 }  // namespace
+
+std::string_view part_name(std::string_view prefix) {
+  return prefix.substr(0, prefix.size() - 1);
+}
 
 at::Tensor Draws::drop(const at::Tensor& x, double share) {
   if (!training_ || share == 0) return x;

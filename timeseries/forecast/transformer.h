@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libattn/train/parameters.h"
@@ -34,6 +35,9 @@ class Draws {
   bool training_;
   uint64_t seed_, calls_ = 0;
 };
+
+/// What probes call a part: its prefix without the dot at the end.
+std::string_view part_name(std::string_view prefix);
 
 /// `prefix` + "norm1" (d), "qkv" (3d,d), "out" (d,d), "norm2" (d), "w1", "w3" (hidden,d), "w2"
 /// (d,hidden): no biases, matrices started as LibTorch's Linear.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "timeseries/model/channel_columns.h"
 #include "timeseries/model/forecast_parts.h"
 #include "timeseries/model/intervals.h"
@@ -58,9 +59,8 @@ class Backtest {
                              std::to_string(*options.refit_every));
     if (model.intervals.levels.empty() && !options.levels.empty()) {
       hooks.warning(
-          "the model has no intervals, since it was trained without validation rows; their "
-          "coverage "
-          "is not measured");
+          "the model has no intervals, since no residual of validation rows was known when it was "
+          "trained; their coverage is not measured");
     } else {
       out_.levels = intervals_at(model.intervals, options.levels).levels;
     }
@@ -68,6 +68,11 @@ class Backtest {
   }
 
   BacktestResult run() {
+    const std::vector<Window> windows = windows_of(0, most_windows(work_), true);
+    require_targets(work_.set, windows, out_.horizon);
+    if (out_.empty_lookbacks > 0)
+      hooks_.warning(fmt::format("{}: {} windows whose look-back holds no value are left out",
+                                 name_of(work_.set), out_.empty_lookbacks));
     refit_every_ = options_.refit_every.value_or(
         seen_ && can_refit() ? static_cast<int64_t>(most_windows(work_)) : 0);
     if (seen_ && refit_every_ == 0)
@@ -170,7 +175,7 @@ class Backtest {
     const size_t all = most_windows(work_);
     const size_t step = refit_every_ > 0 ? static_cast<size_t>(refit_every_) : all;
     for (size_t first = 0; first < all; first += step) {
-      const std::vector<Window> windows = windows_of(first, first + step, true);
+      const std::vector<Window> windows = windows_of(first, first + step, false);
       out_.windows += static_cast<int64_t>(windows.size());
       if (refit_every_ > 0) {
         score(refitted(model_.options, first, fmt::format("refit-{}", first)), windows, first,
@@ -220,6 +225,7 @@ class Backtest {
     const SeriesSet past = first_rows(work_.set, origins_at(work_, window), options.horizon);
     FitFiles files = options_.files;
     if (!files.folder.empty()) files.folder /= name;
+    const attn::ProbeLayer label(name);
     return kept_fit(past, tail_split(past, options.horizon), options, files, hooks_).model;
   }
 

@@ -9,8 +9,10 @@
 #include <utility>
 
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "timeseries/forecast/evaluate.h"
 #include "timeseries/model/channel_columns.h"
+#include "timeseries/model/forecast_parts.h"
 #include "timeseries/model/intervals.h"
 #include "timeseries/score/interval_metrics.h"
 #include "timeseries/score/metrics.h"
@@ -101,6 +103,7 @@ class Evaluation {
           "{}: no test window of {} steps behind a look-back of {}; shorten --horizon or "
           "--lookback, or take another --protocol",
           name_of(set), o.horizon, o.lookback));
+    require_targets(set, windows_, o.horizon);
     if (!plan.told().empty()) hooks.warning(name_of(set) + ": " + plan.told());
     out_.protocol = options.protocol.name;
     out_.lookback = o.lookback;
@@ -165,8 +168,10 @@ class Evaluation {
       const Seconds time;
       ModelOptions o = options;
       o.seed += static_cast<uint64_t>(run);
+      const std::string name = fmt::format("{}-seed-{}", method.method, o.seed);
       FitFiles files = options_.files;
-      if (!files.folder.empty()) files.folder /= fmt::format("{}-seed-{}", method.method, o.seed);
+      if (!files.folder.empty()) files.folder /= name;
+      const attn::ProbeLayer label(name);
       const ForecastModel model = kept_fit(set_, split_, o, files, hooks_).model;
       method.parameters = model.parameters();
       method.seeds.push_back(test(model));
@@ -287,7 +292,7 @@ nlohmann::json to_json(const EvaluationResult& r) {
               {"values", r.values},
               {"channels", r.channels},
               {"series", r.series},
-              {"series_left_out", r.short_series.size()}});
+              {"series_left_out", r.short_series}});
   nlohmann::json order = nlohmann::json::array();
   for (const MethodEvaluation& method : r.methods) {
     nlohmann::json one = scores_json(method);

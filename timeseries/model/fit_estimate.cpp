@@ -11,10 +11,9 @@
 namespace timeseries {
 namespace {
 
-int64_t windows_of(const SeriesSet& set, const std::vector<RowSpan>& ranges, const ModelOptions& o,
-                   int64_t stride) {
+int64_t validation_windows(const SeriesSet& set, const Split& split, const ModelOptions& o) {
   return static_cast<int64_t>(
-      plan_windows(set, ranges, {o.lookback, o.horizon, stride, 0}).windows.size());
+      plan_windows(set, split.validation, {o.lookback, o.horizon, 1, 0}).windows.size());
 }
 
 int64_t steps_of(int64_t items, const attn::train::TrainOptions& o) {
@@ -54,8 +53,8 @@ double bytes_of(const SeriesSet& set) {
 FitEstimate estimate_fit(const SeriesSet& set, const Split& split, const ModelOptions& options) {
   const ModelOptions o = resolved(options, set, split);
   FitEstimate out;
-  out.train_windows = windows_of(set, split.train, o, o.stride);
-  out.validation_windows = windows_of(set, split.validation, o, 1);
+  out.train_windows = static_cast<int64_t>(training_windows(set, split, o).windows.size());
+  out.validation_windows = validation_windows(set, split, o);
   if (o.network != Network::seasonal_naive)
     out.steps = steps_of(out.train_windows, o.fit.optimisation);
   if (o.network == Network::entrope && needs_entropy(o.patching.boundaries.rule)) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "libattn/io/digest.h"
 #include "libattn/io/json.h"
 #include "libattn/train/seed.h"
@@ -37,15 +38,6 @@ void warn_of_columns(const Scaler& scaler, const SeriesSet& set, const attn::Hoo
   if (count > kShown)
     hooks.warning(name_of(set) + ": " + std::to_string(count - kShown) +
                   " more columns are constant or empty in the training rows");
-}
-
-void require_windows(const WindowPlan& plan, const SeriesSet& set, const ModelOptions& o) {
-  if (!plan.windows.empty()) return;
-  throw attn::Error(name_of(set) + ": no window of a look-back of " + std::to_string(o.lookback) +
-                    " and a horizon of " + std::to_string(o.horizon) +
-                    " in the training rows has a known value" +
-                    (plan.told().empty() ? "" : " (" + plan.told() + ")") +
-                    "; shorten --lookback or --horizon, or give more rows");
 }
 
 /// Where each series' training, and its validation, ended: [id, the first instant behind training,
@@ -95,8 +87,7 @@ class Job {
     ForecastModel& m = out_.model;
     const ModelOptions& o = m.options;
     warn_of_columns(m.scaler, set_, hooks_);
-    const WindowPlan train = plan_windows(set_, split_.train, {o.lookback, o.horizon, o.stride, 0});
-    require_windows(train, set_, o);
+    const WindowPlan train = training_windows(set_, split_, o);
     if (!train.told().empty()) hooks_.warning(name_of(set_) + ": " + train.told());
     const std::vector<Window> validation =
         plan_windows(set_, split_.validation, {o.lookback, o.horizon, 1, 0}).windows;
@@ -148,9 +139,16 @@ class Job {
                      "intervals; give more rows, or a shorter --horizon");
       return;
     }
+    const attn::ProbePause repeated;  // the best epoch's validation
     Calibration calibration = calibrate(m, set_, source, validation, hooks_);
     m.intervals = std::move(calibration.intervals);
     out_.validation = calibration.errors;
+    if (m.intervals.levels.empty()) {
+      hooks_.warning(name_of(set_) +
+                     ": the model has no intervals, since its values stay the same, or are "
+                     "missing, in all validation rows");
+      return;
+    }
     const std::string sentence = told(select_levels(m.intervals, {0.8, 0.95}));
     if (!sentence.empty()) hooks_.warning(name_of(set_) + ": " + sentence);
   }
@@ -210,6 +208,16 @@ json spans(const std::vector<RowSpan>& ranges) {
 }
 
 }  // namespace
+
+WindowPlan training_windows(const SeriesSet& set, const Split& split, const ModelOptions& o) {
+  WindowPlan plan = plan_windows(set, split.train, {o.lookback, o.horizon, o.stride, 0});
+  if (!plan.windows.empty()) return plan;
+  throw attn::Error(name_of(set) + ": no window of a look-back of " + std::to_string(o.lookback) +
+                    " and a horizon of " + std::to_string(o.horizon) +
+                    " in the training rows has a known value" +
+                    (plan.told().empty() ? "" : " (" + plan.told() + ")") +
+                    "; shorten --lookback or --horizon, or give more rows");
+}
 
 ModelFit fit_model(const SeriesSet& set, const Split& split, const ModelOptions& options,
                    const FitFiles& files, const attn::Hooks& hooks) {

@@ -46,13 +46,17 @@ ModelFit fit_model(const SeriesSet& set, const Split& split, const ModelOptions&
 ModelFit kept_fit(const SeriesSet& set, const Split& split, const ModelOptions& options,
                   const FitFiles& files, const attn::Hooks& hooks);
 
+/// The windows that a fit trains on; `options` resolved. Throws Error where there is none.
+WindowPlan training_windows(const SeriesSet& set, const Split& split, const ModelOptions& options);
+
 /// Removes the checkpoints of a finished or given-up training.
 void remove_checkpoints(const FitFiles& files);
 
 /// Digest of everything that decides the model.
 std::string fit_digest(const SeriesSet& set, const Split& split, const ModelOptions& options);
 
-/// What a fit will take, before it begins; nothing is trained.
+/// What a fit will take, before it begins; nothing is trained. estimate_fit throws Error as
+/// training_windows.
 struct FitEstimate {
   int64_t train_windows = 0, validation_windows = 0;  ///< of one channel each
   int64_t steps = 0;                                  ///< of the forecaster, over all epochs

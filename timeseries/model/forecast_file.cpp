@@ -1,5 +1,7 @@
 #include "timeseries/model/forecast_file.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
@@ -90,8 +92,10 @@ std::vector<double> levels_in(const std::vector<std::string>& names, const fs::p
   for (const std::string& name : names) {
     if (!name.starts_with("lower-")) continue;
     const std::string level = name.substr(6);
-    if (std::find(names.begin(), names.end(), "upper-" + level) == names.end())
-      throw attn::Error(path.string() + ": column upper-" + level + " is missing beside " + name);
+    const std::string other = "upper-" + level;
+    if (std::find(names.begin(), names.end(), other) == names.end())
+      throw attn::Error(
+          fmt::format("{}: column {} is missing beside {}", path.string(), other, name));
     levels.push_back(std::strtod(level.c_str(), nullptr) / 100);
   }
   std::sort(levels.begin(), levels.end());

@@ -37,7 +37,7 @@ Frequency frequency_of(const json& j, const std::string& where) {
   return f;
 }
 
-at::Tensor table(const std::vector<double>& values, std::vector<int64_t> shape) {
+at::Tensor table(const std::vector<double>& values, const std::vector<int64_t>& shape) {
   return at::tensor(values, at::kDouble).view(shape);
 }
 
@@ -256,6 +256,19 @@ ReadOptions reading_for(const ForecastModel& m, ReadOptions options) {
   if (options.future.empty()) options.future = m.future_names;
   if (options.statics.empty()) options.statics = m.static_names;
   return options;
+}
+
+Reading read_for(const ForecastModel& m, const fs::path& path, const ReadOptions& options) {
+  try {
+    return read_series(path, reading_for(m, options));
+  } catch (const attn::StorageError&) {
+    throw;
+  } catch (const attn::Error& error) {
+    const std::string text = error.what();
+    if (text.find("there is no column") == std::string::npos || text.back() == '?') throw;
+    throw attn::Error(text +
+                      ", and the model was trained on it; give a file with the same columns");
+  }
 }
 
 void require_same_columns(const ForecastModel& m, const SeriesSet& set) {

@@ -34,7 +34,7 @@ struct ForecastModel {
   Scaler scaler;  ///< of the training rows
   std::optional<EntropyPatcher> patcher;
   std::shared_ptr<const Forecaster> forecaster;
-  ConformalIntervals intervals;  ///< at stored_levels(); no levels: there was no validation
+  ConformalIntervals intervals;  ///< at stored_levels(); no levels: validation told nothing
   nlohmann::json training;       ///< data digest, rows of each part, windows, epochs
   nlohmann::json metrics;        ///< {"validation": {"mse", "mae", ...}, "test": ...}
 
@@ -58,6 +58,10 @@ nlohmann::json describe(const ForecastModel& model);
 
 /// `options` with the columns that the model was trained on, where they name none.
 ReadOptions reading_for(const ForecastModel& model, ReadOptions options);
+
+/// read_series with reading_for; where a column of the model is absent the Error tells that.
+Reading read_for(const ForecastModel& model, const std::filesystem::path& path,
+                 const ReadOptions& options);
 
 /// Throws Error where `set` has other channels, covariates or another frequency than the model.
 void require_same_columns(const ForecastModel& model, const SeriesSet& set);

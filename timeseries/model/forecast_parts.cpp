@@ -58,6 +58,21 @@ std::string hindrance(const SeriesSet& set, const Series& s, int64_t rows, int64
   return "";
 }
 
+void require_targets(const SeriesSet& set, std::span<const Window> windows, int64_t horizon) {
+  const size_t channels = set.channels.size();
+  for (const Window& w : windows) {
+    const Series& s = set.series.at(static_cast<size_t>(w.series));
+    for (int64_t r = w.origin; r < w.origin + horizon; ++r)
+      if (!std::isnan(
+              s.values.at(static_cast<size_t>(r) * channels + static_cast<size_t>(w.channel))))
+        return;
+  }
+  throw attn::Error(name_of(set) + ": " +
+                    (windows.empty() ? "no window has a known value in its look-back"
+                                     : "no value that is to be forecast is known") +
+                    "; give a series that ends with known values, or ask for more windows");
+}
+
 SeriesSet with_ahead(const SeriesSet& set, int64_t horizon) {
   SeriesSet out = set;
   if (set.future_names.empty()) return out;

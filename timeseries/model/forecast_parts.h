@@ -23,6 +23,10 @@ int64_t least_rows(const ForecastModel& model, int64_t asked);
 std::string hindrance(const SeriesSet& set, const Series& s, int64_t rows, int64_t lookback,
                       int64_t least);
 
+/// Throws Error where no value that the windows are to forecast is known: there is nothing to
+/// compare with.
+void require_targets(const SeriesSet& set, std::span<const Window> windows, int64_t horizon);
+
 /// The set with covariates known ahead for `horizon` steps at least: those that are not there are
 /// missing, for forecasts of fewer steps than the network's.
 SeriesSet with_ahead(const SeriesSet& set, int64_t horizon);

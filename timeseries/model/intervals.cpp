@@ -44,6 +44,13 @@ void require_level(const ConformalIntervals& stored, double level) {
                            ", found " + level_text(level) + "; ask for a lower level");
 }
 
+bool any_known(const ResidualSample& sample, int64_t horizon, int64_t channels) {
+  for (int64_t c = 0; c < channels; ++c)
+    for (int64_t t = 0; t < horizon; ++t)
+      if (!sample.sorted(c, t).empty()) return true;
+  return false;
+}
+
 double parse_level(std::string_view word) {
   double value = 0;
   const char* end = word.data() + word.size();
@@ -94,8 +101,9 @@ Calibration calibrate(const ForecastModel& model, const SeriesSet& set, const Wi
   };
   Calibration out;
   out.errors = evaluate(*model.forecaster, source, windows, hooks, take);
-  out.intervals = conformal_intervals(
-      sample, {stored_levels(), model.options.intervals.symmetric, model.options.intervals.shrink});
+  if (any_known(sample, horizon, channels))
+    out.intervals = conformal_intervals(sample, {stored_levels(), model.options.intervals.symmetric,
+                                                 model.options.intervals.shrink});
   return out;
 }
 
@@ -109,8 +117,8 @@ ConformalIntervals intervals_at(const ConformalIntervals& stored, std::vector<do
   if (levels.empty()) return out;
   if (stored.levels.empty())
     throw attn::UsageError(
-        "the model has no intervals, since it was trained without validation rows; train it with "
-        "some, or ask for no levels");
+        "the model has no intervals, since no residual of validation rows was known when it was "
+        "trained; train it with more of them, or ask for no intervals (--levels none)");
   for (const double level : levels) {
     require_level(stored, level);
     for (size_t place = 0; place < stored.residuals.size(); ++place) {

@@ -25,7 +25,8 @@ struct Calibration {
 };
 
 /// Residuals of the windows (of validation), in the units of the data over interval_scale, as
-/// quantiles at stored_levels(), and the errors. Throws Error where no residual is known.
+/// quantiles at stored_levels(), and the errors. No levels where no residual is known: no value was
+/// there to compare with, or nothing ever moved, so that there is no scale.
 Calibration calibrate(const ForecastModel& model, const SeriesSet& set, const WindowSource& source,
                       std::span<const Window> windows, const attn::Hooks& hooks);
 

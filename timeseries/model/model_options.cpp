@@ -45,15 +45,28 @@ bool fits_length(const BoundaryOptions& o) {
          (o.rule == CutRule::both || o.rule == CutRule::rise || o.rule == CutRule::threshold);
 }
 
-void require_rows(const ModelOptions& o, const SeriesSet& set, const Split& split) {
+/// `automatic`: nobody has named the look-back.
+void require_rows(const ModelOptions& o, const SeriesSet& set, const Split& split, bool automatic) {
   if (set.series.empty()) throw attn::Error(name_of(set) + ": holds no series");
   const int64_t rows = longest(split.train), needed = o.lookback + o.horizon;
   if (rows >= needed) return;
   throw attn::Error(name_of(set) + ": " +
                     (set.series.size() == 1 ? "its " : "the longest series' ") +
-                    std::to_string(rows) + " rows to train on are fewer than a look-back of " +
-                    std::to_string(o.lookback) + " and a horizon of " + std::to_string(o.horizon) +
-                    " take; shorten --lookback or --horizon, or give more rows");
+                    std::to_string(rows) + " rows to train on are fewer than a look-back" +
+                    (automatic ? "" : " of " + std::to_string(o.lookback)) + " and a horizon of " +
+                    std::to_string(o.horizon) + " take; shorten " +
+                    (automatic ? "" : "--lookback or ") + "--horizon, or give more rows");
+}
+
+/// Epochs of which all take `least_steps` steps or more.
+int64_t enough_epochs(const ModelOptions& o, const SeriesSet& set, const Split& split) {
+  int64_t windows = 0;
+  for (const RowSpan& range : split.train)
+    windows += std::max<int64_t>(0, range.size() - o.lookback - o.horizon + o.stride) / o.stride;
+  windows *= static_cast<int64_t>(set.channels.size());
+  const int64_t batch = o.fit.optimisation.batch,
+                steps = std::max<int64_t>(1, (windows + batch - 1) / batch);
+  return std::max(o.fit.optimisation.epochs, (o.least_steps + steps - 1) / steps);
 }
 
 /// Look-back, horizon and what surrounds the networks.
@@ -103,12 +116,13 @@ std::vector<std::string> network_names() {
 
 ModelOptions::ModelOptions() {
   fit.loss = Loss::huber;
-  fit.optimisation.epochs = 30;
-  fit.optimisation.batch = 896;
-  fit.optimisation.lr = 2e-3;
+  fit.optimisation.epochs = 5;
+  fit.optimisation.batch = 224;
+  fit.optimisation.lr = 4e-3;
+  fit.optimisation.schedule = attn::train::LrSchedule::one_cycle;
   fit.optimisation.weight_decay = 0.01;
   fit.optimisation.clip_norm = 1;
-  fit.optimisation.patience = 6;
+  fit.optimisation.patience = 0;
 }
 
 ModelOptions default_options(Network network, int64_t channels) {
@@ -116,6 +130,7 @@ ModelOptions default_options(Network network, int64_t channels) {
   o.network = network;
   if (network == Network::entrope) return o;
   o.fit = FitOptions();
+  o.least_steps = 0;
   attn::train::TrainOptions& t = o.fit.optimisation;
   t.weight_decay = 0;
   t.epochs = 10;
@@ -138,6 +153,7 @@ void check(const ModelOptions& o) {
   at_least("the season", o.season.value_or(1), 1);
   at_least("the learned season", o.cycle.value_or(0), 0);
   at_least("the stride", o.stride, 1);
+  at_least("the steps of the training", o.least_steps, 0);
   check(o.fit);
   if (!(o.intervals.shrink >= 0))
     throw attn::UsageError("the shrinking of the intervals must not be negative");
@@ -163,8 +179,9 @@ ModelOptions resolved(const ModelOptions& options, const SeriesSet& set, const S
   check(options);
   ModelOptions o = options;
   o.season = std::max<int64_t>(1, o.season.value_or(season_length(set.frequency)));
-  if (o.lookback == 0) o.lookback = automatic_lookback(split, o.horizon, *o.season);
-  require_rows(o, set, split);
+  const bool automatic = o.lookback == 0;
+  if (automatic) o.lookback = automatic_lookback(split, o.horizon, *o.season);
+  require_rows(o, set, split, automatic);
   if (!o.scale) o.scale = set.series.size() > 1 ? ScaleBy::series : ScaleBy::channel;
   if (!o.cycle) {
     const bool learned = o.network == Network::entrope && *o.season > 1 && common_clock(set) &&
@@ -173,6 +190,8 @@ ModelOptions resolved(const ModelOptions& options, const SeriesSet& set, const S
   }
   if (!o.patching.mean_length)
     o.patching.mean_length = fits_length(o.patching.boundaries) ? kMeanLength : 0;
+  o.fit.optimisation.epochs = enough_epochs(o, set, split);
+  o.least_steps = 0;
   o.fit.optimisation.seed = o.seed;
   o.patching.entropy_training.train.seed = o.seed;
   set_networks(o, set);

@@ -62,7 +62,8 @@ struct ModelOptions {
   EntropeOptions entrope;         ///< look-back, horizon, covariates and frame sizes are set from
   PatchTstOptions patchtst;       ///< the data, here and in the next two
   DLinearOptions dlinear;
-  FitOptions fit;  ///< its optimisation.seed, and that of the entropy model, are `seed`
+  FitOptions fit;              ///< its optimisation.seed, and that of the entropy model, are `seed`
+  int64_t least_steps = 1300;  ///< epochs are raised until they take as many steps; 0: they are not
   IntervalOptions intervals;
   uint64_t seed = 0;
 
@@ -77,7 +78,8 @@ ModelOptions default_options(Network network, int64_t channels = 7);
 /// Throws UsageError, one sentence, on the first option out of its range.
 void check(const ModelOptions& options);
 
-/// `options` with nothing automatic left: look-back, season, cycle, scaling, covariates and seeds.
+/// `options` with nothing automatic left: look-back, season, cycle, scaling, covariates, epochs and
+/// seeds.
 /// Throws UsageError as check() does; Error, naming the file, where look-back or horizon are longer
 /// than the training rows of all series.
 ModelOptions resolved(const ModelOptions& options, const SeriesSet& set, const Split& split);
@@ -88,7 +90,8 @@ int64_t automatic_lookback(const Split& split, int64_t horizon, int64_t season);
 
 /// Every key, as configuration files and model files hold it.
 void to_json(nlohmann::json& j, const ModelOptions& options);
-/// The options of `j` over `base`: a missing key leaves what is there. Throws Error naming `where`
+/// The options of `j` over `base`: a missing key leaves what is there, but for least_steps, which
+/// epochs alone set to 0. Throws Error naming `where`
 /// and the key: unknown ones (with the nearest known), ill-typed ones.
 ModelOptions read_model_options(const nlohmann::json& j, const ModelOptions& base,
                                 const std::string& where);

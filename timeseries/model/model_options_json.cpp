@@ -127,6 +127,7 @@ ModelOptions read_all(const json& j, const std::string& where) {
   in.part("patchtst", o.patchtst);
   in.part("dlinear", o.dlinear);
   in.part("fit", o.fit);
+  in.read("least_steps", o.least_steps);
   const Reader intervals(j.at("intervals"), where);
   intervals.read("symmetric", o.intervals.symmetric);
   intervals.read("shrink", o.intervals.shrink);
@@ -151,6 +152,7 @@ void to_json(json& j, const ModelOptions& o) {
        {"patchtst", o.patchtst},
        {"dlinear", o.dlinear},
        {"fit", o.fit},
+       {"least_steps", o.least_steps},
        {"intervals", intervals_json(o.intervals)},
        {"seed", o.seed}};
 }
@@ -159,6 +161,8 @@ ModelOptions read_model_options(const json& j, const ModelOptions& base, const s
   refuse_unknown(j, all_keys(base), where, "");
   json all = base;
   all.merge_patch(j);
+  const json::json_pointer epochs("/fit/optimisation/epochs");
+  if (j.contains(epochs) && !j.contains("least_steps")) all["least_steps"] = 0;
   try {
     return read_all(all, where);
   } catch (const json::exception&) {

@@ -111,6 +111,13 @@ PatchViews view_patches(const ForecastModel& model, const SeriesSet& set,
   hooks.check();
   const WindowSource source(with_ahead(set, 1), scaler_of(model, set), {lookback, 1, 0, false});
   const at::Tensor values = source.gather(windows).values;
+  if (at::isnan(values).all().item<bool>())
+    throw attn::Error(
+        name_of(set) + ": the last " +
+        std::to_string(lookback * static_cast<int64_t>(windows.size())) + " values of channel " +
+        attn::io::quote_text(set.channels[static_cast<size_t>(windows.front().channel)]) +
+        " are all missing; give a series that ends with known values, or look at "
+        "more --windows");
   const bool entropies = needs_entropy(patcher.boundaries().rule);
   at::Tensor entropy;
   if (entropies) entropy = patcher.entropy(values).contiguous();

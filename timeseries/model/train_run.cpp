@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "timeseries/model/channel_columns.h"
 #include "timeseries/model/entropy_stage.h"
 #include "timeseries/model/fit_files.h"
@@ -85,6 +86,7 @@ TrainRunResult train_run(const SeriesSet& set, const TrainRunOptions& options, c
   out.fit = fit_model(set, out.split, options.model, files, hooks);
   ForecastModel& model = out.fit.model;
   json metrics = json::object();
+  const attn::ProbePause repeated;  // the attention of training and validation is told already
   const std::pair<const char*, const std::vector<RowSpan>*> parts[] = {
       {"validation", &out.split.validation}, {"test", &out.split.test}};
   for (const auto& [name, rows] : parts)

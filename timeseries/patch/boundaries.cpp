@@ -14,12 +14,13 @@ namespace {
 /// The q-quantile, linear between order statistics.
 template <class T>
 double quantile_of(std::span<const T> values, double q) {
-  std::vector<double> sorted(values.begin(), values.end());
-  std::sort(sorted.begin(), sorted.end());
-  const double place = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<size_t>(place);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+  std::vector<double> parted(values.begin(), values.end());
+  const double place = q * static_cast<double>(parted.size() - 1);
+  const auto below = parted.begin() + static_cast<std::ptrdiff_t>(place);
+  std::nth_element(parted.begin(), below, parted.end());
+  if (below + 1 == parted.end()) return *below;
+  const double above = *std::min_element(below + 1, parted.end());
+  return *below + (place - std::floor(place)) * (above - *below);
 }
 
 /// The rule with its thresholds, for one window.

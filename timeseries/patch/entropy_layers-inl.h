@@ -169,9 +169,11 @@ struct NormTape {
 };
 
 /// y = (x - mean) / sqrt(variance + eps) weight, for each row.
-HWY_NOINLINE void layer_norm(const EntropyNetwork& n, const Packed& p, int64_t rows,
-                             const float* HWY_RESTRICT x, const float* HWY_RESTRICT weight,
-                             float* HWY_RESTRICT y, const NormTape& tape = {}) {
+HWY_MAYBE_UNUSED static HWY_NOINLINE void layer_norm(const EntropyNetwork& n, const Packed& p,
+                                                     int64_t rows, const float* HWY_RESTRICT x,
+                                                     const float* HWY_RESTRICT weight,
+                                                     float* HWY_RESTRICT y,
+                                                     const NormTape& tape = {}) {
   const Tag d;
   const auto share = hn::Set(d, 1.0F / static_cast<float>(n.width));
   for (int64_t t = 0; t < rows; ++t, x += p.width, y += p.width) {
@@ -184,7 +186,7 @@ HWY_NOINLINE void layer_norm(const EntropyNetwork& n, const Packed& p, int64_t r
       squares = hn::MulAdd(away, away, squares);
     }
     const auto variance = hn::MulAdd(hn::SumOfLanes(d, squares), share, hn::Set(d, kNormEps));
-    const auto inverse = hn::Div(hn::Set(d, 1.0F), hn::Sqrt(variance));
+    const auto inverse = hn::Set(d, 1.0F / std::sqrt(hn::GetLane(variance)));
     for (int64_t c = 0; c < p.width; c += kN) {
       const auto away = hn::Mul(hn::Sub(hn::Load(d, x + c), mean), hn::Load(d, p.real + c));
       const auto hat = hn::Mul(away, inverse);
@@ -196,7 +198,8 @@ HWY_NOINLINE void layer_norm(const EntropyNetwork& n, const Packed& p, int64_t r
 }
 
 /// x cos + partner(x) sin for q and k, the first two thirds of each row; `turn` -1: back.
-HWY_NOINLINE void rotate(const Packed& p, int64_t length, float turn, float* HWY_RESTRICT qkv) {
+HWY_MAYBE_UNUSED static HWY_NOINLINE void rotate(const Packed& p, int64_t length, float turn,
+                                                 float* HWY_RESTRICT qkv) {
   for (int64_t t = 0; t < length; ++t) {
     const float *c = p.cosine + t * p.width, *s = p.sine + t * p.width;
     for (float* x : {qkv + t * 3 * p.width, qkv + t * 3 * p.width + p.width}) {
@@ -244,7 +247,7 @@ HWY_INLINE Vec gelu(Vec x, const Tail& of) {
   return hn::NegMulAdd(hn::Abs(x), of.tail, hn::Max(x, hn::Zero(d)));
 }
 
-HWY_NOINLINE void gelu_all(int64_t count, float* HWY_RESTRICT x) {
+HWY_MAYBE_UNUSED static HWY_NOINLINE void gelu_all(int64_t count, float* HWY_RESTRICT x) {
   const Tag d;
   for (int64_t i = 0; i < count; i += kN) {
     const auto v = hn::Load(d, x + i);

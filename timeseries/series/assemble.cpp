@@ -53,7 +53,7 @@ TableValues read_values(const attn::io::Table& table, const ColumnRoles& roles) 
     if (roles.targets_named) throw;
     throw attn::Error(error.what() + std::string("; where it is no value, name the columns of "
                                                  "values by --target or that of ids by "
-                                                 "--id-column"));
+                                                 "--id"));
   }
   out.past = table.matrix_double(roles.past, rule);
   out.future = table.matrix_double(roles.future, rule);

@@ -183,13 +183,13 @@ ColumnRoles choose_columns(const Table& table, const ReadOptions& options, Names
   Names left_out;
   if (options.layout == Layout::wide && !roles.id.empty())
     throw attn::UsageError(
-        "a column of ids makes the layout long; leave out --id-column or "
+        "a column of ids makes the layout long; leave out --id or "
         "--layout wide");
   if (roles.id.empty() && options.layout != Layout::wide)
     roles.id = find_id(table, roster, left_out, notes);
   if (roles.id.empty() && options.layout == Layout::longform)
     throw attn::Error(table.name() + ": no column of ids was found (columns: " +
-                      attn::io::list_names(table.columns()) + "); name it by --id-column");
+                      attn::io::list_names(table.columns()) + "); name it by --id");
   roles.layout = roles.id.empty() ? Layout::wide : Layout::longform;
   roles.targets = options.targets;
   roles.targets_named = !options.targets.empty();

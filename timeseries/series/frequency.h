@@ -23,19 +23,21 @@ struct StampWords {
 /// is against the direction of the rest, or the first stamp that is there twice, with both stamps.
 bool runs_backwards(std::span<const Instant> stamps, const StampWords& words);
 
-/// The frequency of ascending stamps; none for fewer than two. With a calendar: the same day of the
-/// month (as far as the month has one) or month ends, at the most frequent distance, are months,
-/// quarters or years; days without a Saturday and Sunday, where a weekend lies between, business
-/// days; else the most frequent distance (of equals the least) in its largest unit. Gaps do not
-/// hinder.
+/// The frequency of ascending stamps; none for fewer than two. It is the most frequent distance in
+/// its largest unit (of equally frequent ones that with the fewest stamps beside its clock and rows
+/// absent from it, three quarters of the stamps being on it, else the least): neither gaps nor
+/// stamps beside the clock make it finer. With a calendar it is months, quarters or years where as
+/// many neighbours are so far apart, on the usual day of the month (as far as the month has one) or
+/// on month ends; and business days where days leave out Saturdays and Sundays, or more neighbours
+/// are one business day apart than one day.
 std::optional<Frequency> infer_frequency(std::span<const Instant> ascending, bool has_calendar);
 
-/// A month, quarter or year frequency that was named goes from month end to month end where all
-/// stamps, two or more, are such.
+/// A month, quarter or year frequency that was named goes from month end to month end where most
+/// stamps, of two or more, are such and no more keep a day of the month.
 Frequency settled(Frequency frequency, std::span<const Instant> ascending);
 
 /// Number of steps from the first stamp to each. Throws Error naming the first row that is off the
-/// clock.
+/// clock: the first stamp's own where the next two are a step apart.
 std::vector<int64_t> positions_of(std::span<const Instant> ascending, const Frequency& frequency,
                                   const StampWords& words);
 

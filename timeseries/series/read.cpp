@@ -79,14 +79,14 @@ Frequency frequency_for(const Table& table, const ReadOptions& options, bool has
           (has_calendar
                ? " counts whole numbers, but the stamps are dates; give index to count rows, or "
                : " needs dates, but the rows are counted by whole numbers; ") +
-          "leave --frequency out");
+          "leave --freq out");
     }
     return settled(*options.frequency, longest->stamps);
   }
   if (const auto found = infer_frequency(longest->stamps, has_calendar)) return *found;
   throw attn::Error(table.name() + ": a frequency cannot be told from " +
                     (groups.size() == 1 ? "a single row" : "series of a single row") +
-                    "; name it by --frequency");
+                    "; name it by --freq");
 }
 
 /// Stamps, order and frequency of wide and long tables.
@@ -149,7 +149,7 @@ Reading read_series(const std::filesystem::path& path, const ReadOptions& option
     if (options.frequency && !asks_to_count(options))
       throw attn::Error(table.name() +
                         ": with one series a row there are no dates, and the frequency " +
-                        frequency_text(*options.frequency) + " needs some; leave --frequency out");
+                        frequency_text(*options.frequency) + " needs some; leave --freq out");
     read_rows(table, roles, reading);
   } else {
     read_columns(table, roles, options, reading);

@@ -106,21 +106,5 @@ TEST(Parameters, CopiesShareAndClonesDoNot) {
   EXPECT_THROW(p.assign(values), std::logic_error);
 }
 
-TEST(Linear, IsTheEquation) {
-  const at::Tensor x = at::randn({2, 3, 4}, at::kDouble), w = at::randn({5, 4}, at::kDouble);
-  const at::Tensor b = at::randn({5}, at::kDouble);
-  for (const at::Tensor& bias : {b, at::Tensor()}) {
-    const at::Tensor y = linear(x, w, bias);
-    ASSERT_EQ(y.sizes(), at::IntArrayRef({2, 3, 5}));
-    for (int64_t i = 0; i < 2; ++i)
-      for (int64_t j = 0; j < 3; ++j)
-        for (int64_t o = 0; o < 5; ++o) {
-          double sum = bias.defined() ? b[o].item<double>() : 0;
-          for (int64_t k = 0; k < 4; ++k) sum += x[i][j][k].item<double>() * w[o][k].item<double>();
-          EXPECT_NEAR(y[i][j][o].item<double>(), sum, 1e-12);
-        }
-  }
-}
-
 }  // namespace
 }  // namespace attn::train

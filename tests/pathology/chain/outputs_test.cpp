@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "attn/error.h"
 #include "tests/support/data.h"
 #include "tests/support/temp_folder.h"
 

@@ -29,6 +29,9 @@ std::vector<EntropeOptions> variants() {
   plain.width = 8;
   plain.token_hidden = 11;
   plain.patch_hidden = 6;
+  plain.scope = TokenScope::window;
+  plain.decoder_blocks = true;
+  plain.head_width = 0;
 
   EntropeOptions full = plain;
   full.vocabulary = 8;
@@ -101,6 +104,7 @@ TEST(Entrope, IsWhatItsEquationsSay) {
 TEST(Entrope, Fp32IsWithinItsRounding) {
   for (const EntropeOptions& o : variants()) {
     const Entrope network(o, 3, patching());
+    randomise(network, 11, at::kFloat, 0.1);
     const WindowBatch batch = batch_for(o, 9);
     const at::Tensor found = network.forward(batch, {});
     ASSERT_EQ(found.scalar_type(), at::kFloat);
@@ -146,6 +150,7 @@ TEST(Entrope, Gradients) {
 TEST(Entrope, AForecastIsTheSameAloneAndInAnyBatch) {
   for (const EntropeOptions& o : variants()) {
     const Entrope network(o, 3, patching());
+    randomise(network, 11, at::kFloat, 0.1);
     const WindowBatch batch = batch_for(o, 40);
     const at::Tensor all = network.forward(batch, {});
     for (const int64_t n : {int64_t{0}, int64_t{17}, int64_t{39}}) {
@@ -160,6 +165,7 @@ TEST(Entrope, AForecastIsTheSameAloneAndInAnyBatch) {
 TEST(Entrope, AForecastIsTheSameForAnyNumberOfThreads) {
   const EntropeOptions o = variants()[1];
   const Entrope network(o, 3, patching());
+  randomise(network, 11, at::kFloat, 0.1);
   const WindowBatch batch = batch_for(o, 200);
   const auto with = [&](int threads) {
     const attn::train::ThreadLimit limit(threads);
@@ -170,9 +176,37 @@ TEST(Entrope, AForecastIsTheSameForAnyNumberOfThreads) {
     EXPECT_LT((with(threads) - one).abs().max().item<double>(), 1e-6) << threads;
 }
 
+TEST(Entrope, TrainingIsTheSameBitForBitOnAnyNumberOfThreads) {
+  for (const EntropeOptions& o : variants()) {
+    const WindowBatch batch = batch_for(o, 700);
+    const auto gradients = [&](int threads) {
+      const attn::train::ThreadLimit limit(threads);
+      const Entrope network(o, 3, patching());
+      randomise(network, 11, at::kFloat, 0.1);
+      Pass pass;
+      pass.training = true;
+      pass.seed = 5;
+      const at::Tensor y = network.forward(batch, pass);
+      (y * batch.target).sum(1).sum().backward();
+      attn::train::NamedTensors out{{"the forecast", y.detach()}};
+      for (const auto& [name, tensor] : network.parameters().named())
+        if (tensor.grad().defined()) out.emplace_back(name, tensor.grad());
+      return out;
+    };
+    const attn::train::NamedTensors one = gradients(1);
+    for (const int threads : {2, 3}) {
+      const attn::train::NamedTensors more = gradients(threads);
+      for (size_t i = 0; i < one.size(); ++i)
+        EXPECT_TRUE(at::equal(one[i].second, more[i].second))
+            << one[i].first << " of " << threads << " threads, " << nlohmann::json(o).dump();
+    }
+  }
+}
+
 TEST(Entrope, NothingBehindTheOriginMovesAForecast) {
   const EntropeOptions o = variants()[1];
   const Entrope network(o, 3, patching());
+  randomise(network, 11, at::kFloat, 0.1);
   WindowBatch batch = batch_for(o, 8);
   const at::Tensor before = network.forward(batch, {});
   batch.target += 1000;
@@ -187,6 +221,7 @@ TEST(Entrope, AMissingValueDoesNotMatter) {
   // Whatever stood there: missing is missing; and the mask tells it from a value at the mean.
   EntropeOptions o = variants()[0];
   const Entrope network(o, 3, patching());
+  randomise(network, 11, at::kFloat, 0.1);
   WindowBatch batch = batch_for(o, 2);
   batch.values[0][3] = kNone;
   const at::Tensor missing = network.forward(batch, {});
@@ -199,6 +234,7 @@ TEST(Entrope, AMissingValueDoesNotMatter) {
 TEST(Entrope, PatchesMayBeGivenInAdvance) {
   const EntropeOptions o = variants()[1];
   const Entrope network(o, 3, patching());
+  randomise(network, 11, at::kFloat, 0.1);
   const WindowBatch batch = batch_for(o, 20);
   const PatchCuts cuts = network.cut(batch.values);
   Pass pass;
@@ -211,6 +247,7 @@ TEST(Entrope, APatchWithoutPositionsIsNoHindrance) {
   // The published rule ends some rows by a patch that begins behind the last value.
   const EntropeOptions o = variants()[3];
   const Entrope network(o, 3, patching());
+  randomise(network, 11, at::kFloat, 0.1);
   const WindowBatch batch = batch_for(o, 2);
   PatchCuts cuts{at::tensor({0, 2, 3}, at::kLong), at::tensor({0, 13, 0}, at::kLong), 13};
   Pass pass;
@@ -222,6 +259,7 @@ TEST(Entrope, DropoutIsASeedsAlone) {
   EntropeOptions o = variants()[0];
   o.dropout = o.head_dropout = 0.3;
   const Entrope network(o, 3, patching());
+  randomise(network, 11, at::kFloat, 0.1);
   const WindowBatch batch = batch_for(o, 20);
   const auto with = [&](uint64_t seed) {
     Pass pass;
@@ -279,6 +317,7 @@ TEST(Entrope, RefusesSenselessOptions) {
 TEST(Entrope, RefusesWindowsThatDoNotFit) {
   const EntropeOptions o = variants()[1];
   const Entrope network(o, 3, patching());
+  randomise(network, 11, at::kFloat, 0.1);
   EXPECT_THROW(network.forward(random_batch(2, 12, 5, 1, 2, 2), {}), attn::Error);
   EXPECT_THROW(network.forward(random_batch(2, 13, 5, 1, 2, 0), {}), attn::Error);
   EXPECT_THROW(network.forward(random_batch(2, 13, 5, 1, 0, 2), {}), attn::Error);
@@ -287,6 +326,7 @@ TEST(Entrope, RefusesWindowsThatDoNotFit) {
 TEST(Entrope, ACloneHasNumbersOfItsOwn) {
   const EntropeOptions o = variants()[1];
   const Entrope network(o, 3, patching());
+  randomise(network, 11, at::kFloat, 0.1);
   const auto copy = network.clone();
   const WindowBatch batch = batch_for(o, 4);
   const at::Tensor before = network.forward(batch, {});

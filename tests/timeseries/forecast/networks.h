@@ -66,15 +66,16 @@ inline WindowBatch rows_of(const WindowBatch& batch, const std::vector<int64_t>&
           pick(batch.past),   pick(batch.phase),  pick(batch.channel)};
 }
 
-/// All numbers of a forecaster moved away from where they start (zeros, ones), in fp64.
-inline void randomise(const Forecaster& forecaster, uint64_t seed) {
+/// All numbers of a forecaster moved away from where they start (zeros, ones), in `type`.
+inline void randomise(const Forecaster& forecaster, uint64_t seed,
+                      at::ScalarType type = at::kDouble, double by = 0.3) {
   const at::NoGradGuard no_grad;
   const auto change = [&](const at::Tensor& tensor, bool positive) {
     at::Tensor x = tensor.detach().to(at::kDouble);
     const at::Tensor noise =
-        0.3 * at::randn(x.sizes(), attn::train::make_generator(seed++), at::kDouble);
+        by * at::randn(x.sizes(), attn::train::make_generator(seed++), at::kDouble);
     x = x + (positive ? noise.abs() : noise);
-    tensor.set_data(x);
+    tensor.set_data(x.to(type));
   };
   for (const auto& [name, tensor] : forecaster.parameters().named()) change(tensor, false);
   for (const auto& [name, tensor] : forecaster.buffers()) change(tensor, true);

@@ -19,7 +19,6 @@ using attn::test::sentence_of;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 
 /// Trained on the first 70 % of the rows, so that the rest is a test.
 ForecastModel tested_model(const SeriesSet& set, Network network = Network::entrope) {

@@ -135,6 +135,37 @@ TEST(EvaluateProtocol, TestRowsTrainNothing) {
   EXPECT_NE(after, before);
 }
 
+TEST(EvaluateProtocol, TellsWhichSeriesAreTooShort) {
+  SeriesSet set = test::small_set(3, 400);
+  set.series[1] = test::small_set(1, 20).series[0];
+  set.series[1].id = "stub";
+  const EvaluateOptions o = small_evaluation(Network::seasonal_naive);
+  test::Warnings warnings;
+  const EvaluationResult result = evaluate_protocol(set, o, warnings.hooks());
+  EXPECT_THAT(result.short_series, testing::ElementsAre("stub"));
+  EXPECT_EQ(result.test_windows, 2 * (80 - 6 + 1));
+  EXPECT_EQ(to_json(result)["series_left_out"], nlohmann::json({"stub"}));
+  EXPECT_THAT(warnings.all(), HasSubstr("1 series is too short"));
+  EXPECT_THAT(warnings.all(), HasSubstr("('stub')"));
+}
+
+// One series that rises by 1 each row: last season's value is m off, m rows ago.
+TEST(EvaluateProtocol, MaseIsScaledByTheSeasonAskedFor) {
+  SeriesSet set = test::small_set(1, 400);
+  for (size_t r = 0; r < 400; ++r) set.series[0].values[r] = static_cast<double>(r);
+  EvaluateOptions o = small_evaluation(Network::seasonal_naive);
+  o.protocol = protocol_of("m4-hourly");
+  o.horizon.reset();
+  for (const int64_t season : {1, 12, 24}) {
+    o.model.season = season;
+    const EvaluationResult result = evaluate_protocol(set, o, {});
+    EXPECT_EQ(result.season, season);
+    ASSERT_EQ(result.methods[1].method, "last-value");
+    // Errors of the last value at steps 1 ... 48, over the mean seasonal difference.
+    EXPECT_NEAR(result.methods[1].seeds[0].mase, 24.5 / static_cast<double>(season), 1e-9);
+  }
+}
+
 TEST(EvaluateProtocol, RefusesWhatCannotBeTested) {
   const SeriesSet set = test::small_set(1, 100);
   EvaluateOptions o = small_evaluation(Network::dlinear);

@@ -7,13 +7,16 @@
 
 #include <atomic>
 #include <string>
+#include <vector>
 
 #include "attn/error.h"
+#include "attn/probe.h"
 #include "libattn/train/threads.h"
 #include "tests/support/damage.h"
 #include "tests/support/temp_folder.h"
 #include "tests/timeseries/model/small_model.h"
 #include "timeseries/forecast/make.h"
+#include "timeseries/model/predict.h"
 
 namespace timeseries {
 namespace {
@@ -103,6 +106,45 @@ TEST(FitModel, ThreadsMakeNoDifference) {
     return bytes_of(test::small_fit(set, test::small_options()).model);
   };
   EXPECT_EQ(at_threads(1), at_threads(2));
+}
+
+TEST(FitModel, AConstantSeriesIsForecastAsWhatItIs) {
+  SeriesSet set = test::small_set(1, 300);
+  for (double& x : set.series[0].values) x = 7;
+  for (const Network network :
+       {Network::entrope, Network::patchtst, Network::dlinear, Network::seasonal_naive}) {
+    test::Warnings warnings;
+    const ModelOptions o = test::small_options(network);
+    const ForecastModel model = fit_model(set, tail_split(set, 6), o, {}, warnings.hooks()).model;
+    EXPECT_THAT(warnings.all(), HasSubstr("constant"));
+    EXPECT_THAT(warnings.all(), HasSubstr("no intervals, since its values stay the same"));
+    EXPECT_TRUE(model.intervals.levels.empty());
+    const ForecastResult result = predict(model, set, {}, {});
+    ASSERT_EQ(result.series.size(), 1U);
+    for (const double f : result.series[0].values) EXPECT_NEAR(f, 7, 0.5) << to_string(network);
+    PredictOptions with_levels;
+    with_levels.levels = {0.8};
+    EXPECT_THROW(predict(model, set, with_levels, {}), attn::UsageError);
+  }
+}
+
+TEST(FitModel, ProbesKnowLayersByNameAndEpoch) {
+  const SeriesSet set = test::small_set(1, 300);
+  std::vector<std::string> names;
+  ModelOptions o = test::small_options();
+  o.entrope.decoder_blocks = true;
+  const attn::Probe probe;
+  test::small_fit(set, o);
+  for (const auto& layer : probe.report().layers) {
+    names.push_back(layer.name);
+    ASSERT_EQ(layer.steps.size(), 2U) << layer.name;
+    EXPECT_EQ(layer.steps[0].step, 1);
+    EXPECT_EQ(layer.steps[1].step, 2);
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAre(
+                         "training.encoder.0", "training.encoder.0.cross", "training.global.0",
+                         "training.decoder.0", "validation.encoder.0", "validation.encoder.0.cross",
+                         "validation.global.0", "validation.decoder.0"));
 }
 
 TEST(FitModel, TheSeedDecides) {

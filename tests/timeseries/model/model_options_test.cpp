@@ -76,7 +76,8 @@ TEST(ModelOptions, AreCheckedInOneSentence) {
   EXPECT_THAT(says([](ModelOptions& o) { o.lookback = -1; }), HasSubstr("look-back"));
   EXPECT_THAT(says([](ModelOptions& o) { o.season = 0; }), HasSubstr("season"));
   EXPECT_THAT(says([](ModelOptions& o) { o.patching.range = -1; }), HasSubstr("range"));
-  EXPECT_THAT(says([](ModelOptions& o) { o.fit.optimisation.lr = -1; }), HasSubstr("lr"));
+  EXPECT_THAT(says([](ModelOptions& o) { o.fit.optimisation.lr = -1; }),
+              HasSubstr("learning rate"));
 }
 
 TEST(ModelOptions, ResolvedLeavesNothingAutomatic) {

@@ -219,7 +219,9 @@ TEST(Predict, CovariatesKnownAheadAreUsedAndNeeded) {
     EXPECT_GT((g[t] - f[t]) * (set.series[0].future[400 + t] > 0 ? 1 : -1), 1) << t;
   set.series[0].ahead = 4;
   set.series[0].future.resize(404);
-  EXPECT_THAT(sentence_of([&] { predict(model, set, {}, {}); }), HasSubstr("promotion"));
+  EXPECT_THAT(sentence_of([&] { predict(model, set, {}, {}); }),
+              AllOf(HasSubstr("known ahead must reach 6 steps"),
+                    HasSubstr("'2020-01-17 20:00:00', '2020-01-17 21:00:00'")));
   PredictOptions shorter;
   shorter.horizon = 4;
   EXPECT_THAT(predict(model, set, shorter, {}).series[0].values,

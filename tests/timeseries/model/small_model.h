@@ -48,6 +48,7 @@ inline ModelOptions small_options(Network network = Network::entrope, int64_t ho
   o.patchtst.width = 8;
   o.patchtst.hidden = 16;
   o.fit.optimisation.epochs = 2;
+  o.least_steps = 0;
   o.fit.optimisation.batch = 64;
   o.fit.optimisation.patience = 0;
   o.patching.entropy_model.width = 16;

@@ -69,9 +69,11 @@ TEST(Naive, LimitsAreABug) {
 std::vector<std::pair<double, double>> its_values(const Values& x, int64_t m, int64_t h) {
   std::vector<std::pair<double, double>> out;
   const auto n = static_cast<int64_t>(x.size());
-  for (int64_t t = n - 1; t >= 0; --t)
-    if ((n - 1 + h - t) % m == 0 && !std::isnan(x[static_cast<size_t>(t)]))
-      out.emplace_back(x[static_cast<size_t>(t)], static_cast<double>((n - 1 + h - t) / m));
+  for (int64_t t = n - 1; t >= 0; --t) {
+    const int64_t steps = n - 1 + h - t, seasons = steps / m;
+    if (steps % m == 0 && !std::isnan(x[static_cast<size_t>(t)]))
+      out.emplace_back(x[static_cast<size_t>(t)], static_cast<double>(seasons));
+  }
   return out;
 }
 
@@ -94,8 +96,8 @@ TEST(Naive, AsThePlainDefinition) {
       naive.push_back(its.empty() ? last : its[0].first);
       drifting.push_back(its.empty() ? last : its[0].first + its[0].second * drift);
       double sum = 0, count = 0;
-      const auto oldest =
-          static_cast<double>((h - 1) / m + k);  // k seasons back from the newest place
+      const int64_t newest = (h - 1) / m;  // in whole seasons
+      const auto oldest = static_cast<double>(newest + k);
       for (const auto& [value, back] : its)
         if (back <= oldest) sum += value, ++count;
       mean.push_back(count > 0 ? sum / count : naive.back());

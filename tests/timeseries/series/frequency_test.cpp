@@ -98,11 +98,79 @@ TEST(InferFrequency, OfFewStamps) {
             Frequency{Unit::day});
 }
 
+/// The clock is that of the others, and the sentence names the odd stamp's row.
+void expect_named(std::vector<Instant> stamps, size_t odd, const Frequency& f,
+                  const std::string& what) {
+  ASSERT_EQ(infer_frequency(stamps, true), f) << what;
+  StampWords own = words(stamps);
+  EXPECT_THAT(sentence_of([&] { positions_of(stamps, f, own); }),
+              testing::StartsWith(own.locate(odd) + ": the time stamp '" + own.text(odd) +
+                                  "' lies on no step of " + frequency_words(f)))
+      << what;
+}
+
+TEST(InferFrequency, AStampBesideTheClockBendsNoClock) {
+  for (const char* text : {"min", "15min", "h", "D", "W", "2W", "M", "Q", "Y", "ME", "QE", "YE"}) {
+    const Frequency f = parse_frequency(text);
+    const Instant shift = f.unit < Unit::day ? 30 : kDaySeconds / 2;
+    const std::vector<Instant> whole = clock(instant_of({2020, 12, f.month_end ? 31 : 1}), f, 12);
+    for (size_t odd = 0; odd < whole.size(); ++odd) {
+      std::vector<Instant> moved = whole;
+      moved[odd] += shift;
+      expect_named(moved, odd, f, text + std::string(", moved"));
+      std::vector<Instant> more = whole;
+      more.insert(more.begin() + static_cast<int64_t>(odd) + 1, whole[odd] + shift);
+      if (odd > 0) expect_named(more, odd + 1, f, text + std::string(", one more"));
+    }
+  }
+  // Months that slip by a day, among them the first
+  for (size_t odd = 0; odd < 12; ++odd) {
+    for (const bool month_end : {false, true}) {
+      const Frequency f{Unit::month, 1, month_end};
+      std::vector<Instant> stamps = clock(instant_of({2020, 12, month_end ? 31 : 2}), f, 12);
+      stamps[odd] -= kDaySeconds;
+      expect_named(stamps, odd, f, "a day early");
+    }
+  }
+  // A Saturday among business days; work on every Saturday is a clock of days
+  std::vector<Instant> business = clock(instant_of({2021, 3, 1}), {Unit::business_day}, 30);
+  business.insert(business.begin() + 5, instant_of({2021, 3, 6}));
+  expect_named(business, 5, {Unit::business_day}, "a Saturday");
+  std::vector<Instant> shop;
+  for (const Instant t : clock(instant_of({2021, 3, 1}), {Unit::day}, 60))
+    if (weekday_of(t) != 6) shop.push_back(t);
+  EXPECT_EQ(infer_frequency(shop, true), Frequency{Unit::day});
+}
+
+TEST(InferFrequency, OfFewStampsWithAFault) {
+  const Instant t = instant_of({2020, 1, 1});
+  const auto found = [&](const std::vector<Instant>& halves) {
+    std::vector<Instant> stamps;
+    for (const Instant half : halves) stamps.push_back(t + 1800 * half);
+    return infer_frequency(stamps, true);
+  };
+  EXPECT_EQ(found({0, 2, 5, 6}), Frequency{Unit::hour});  // 02:30 for 02:00
+  EXPECT_EQ(found({0, 2, 4, 5, 6, 8}), Frequency{Unit::hour});
+  EXPECT_EQ(found({0, 2, 8}), Frequency{Unit::hour});  // gaps
+  EXPECT_EQ(found({0, 6, 8}), Frequency{Unit::hour});
+  EXPECT_EQ(found({0, 4, 6}), Frequency{Unit::hour});
+  // Steps of whole days are days, of 365 no years, of 30 no months.
+  EXPECT_EQ(infer_frequency(clock(t, {Unit::day, 365}, 9), true), (Frequency{Unit::day, 365}));
+  EXPECT_EQ(infer_frequency(clock(t, {Unit::day, 30}, 9), true), (Frequency{Unit::day, 30}));
+  EXPECT_EQ(infer_frequency(clock(t, {Unit::week, 4}, 9), true), (Frequency{Unit::week, 4}));
+  // Distances that all differ are no work of the square.
+  std::vector<Instant> apart = {0};
+  for (Instant d = 1; d < 200'000; ++d) apart.push_back(apart.back() + d);
+  EXPECT_EQ(infer_frequency(apart, true), Frequency{Unit::second});
+}
+
 TEST(InferFrequency, NamedMonthsTakeTheirEnds) {
   const Frequency m = parse_frequency("M");
   EXPECT_TRUE(settled(m, days({{2020, 1, 31}, {2020, 2, 29}})).month_end);
   EXPECT_FALSE(settled(m, days({{2020, 1, 1}, {2020, 2, 1}})).month_end);
   EXPECT_FALSE(settled(m, {}).month_end);
+  EXPECT_TRUE(settled(m, days({{2020, 1, 31}, {2020, 2, 28}, {2020, 3, 31}})).month_end);
+  EXPECT_FALSE(settled(m, days({{2021, 2, 28}, {2021, 3, 28}, {2021, 4, 28}})).month_end);
   EXPECT_FALSE(settled(parse_frequency("D"), days({{2020, 1, 31}, {2020, 2, 29}})).month_end);
 }
 
@@ -138,7 +206,7 @@ TEST(StampOrder, GapsAndStampsBesideTheClock) {
   const std::vector<Instant> off = days({{2020, 1, 1}, {2020, 2, 1}, {2020, 3, 2}});
   EXPECT_EQ(sentence_of([&] { positions_of(off, f, words(off)); }),
             "x.csv: row 4: the time stamp '2020-03-02' lies on no step of 1 month from the first, "
-            "'2020-01-01'; mend it, or name the step by --frequency");
+            "'2020-01-01'; mend it, or name the step by --freq");
 }
 
 }  // namespace

@@ -42,8 +42,7 @@ TEST_F(ReadLong, IdsFoundOrNamed) {
   EXPECT_EQ(read(text, {.id_column = "shop", .frequency = Frequency{Unit::day}}).set.series.size(),
             2U);
   const std::string same = "shop,date,y\nA,2020-01-01,1\nB,2020-01-01,1\n";
-  EXPECT_THAT(refusal(same),
-              HasSubstr("name the column that tells the series apart by --id-column"));
+  EXPECT_THAT(refusal(same), HasSubstr("name the column that tells the series apart by --id"));
   EXPECT_THAT(refusal(text, {.layout = Layout::wide, .id_column = "shop"}),
               HasSubstr("a column of ids makes the layout long"));
   // An id of its own in each row names no series.
@@ -80,10 +79,9 @@ TEST_F(ReadLong, ErrorsNameTheSeries) {
   EXPECT_EQ(refusal("id,date,y\nA,2020-01-01,1\nB,2020-01-02,2\nB,2020-01-02,2\n"),
             "x.csv: row 4, column date, series 'B': the time stamp '2020-01-02' is that of the row "
             "before; keep one row of each stamp, or name the column that tells the series apart by "
-            "--id-column");
-  EXPECT_EQ(
-      refusal("id,date,y\nA,2020-01-01,1\nB,2020-01-02,2\n", {.id_column = "id"}),
-      "x.csv: a frequency cannot be told from series of a single row; name it by --frequency");
+            "--id");
+  EXPECT_EQ(refusal("id,date,y\nA,2020-01-01,1\nB,2020-01-02,2\n", {.id_column = "id"}),
+            "x.csv: a frequency cannot be told from series of a single row; name it by --freq");
 }
 
 TEST_F(ReadLong, SomeSeriesRunBackwards) {

@@ -55,7 +55,7 @@ TEST_F(ReadRows, RefusedInASentence) {
       refusal("a,b\nx,1\n", {.layout = Layout::rows, .past = {"b"}}),
       HasSubstr("with one series a row there are no columns of time, values or covariates"));
   EXPECT_THAT(refusal("a,b\nx,1\n", {.layout = Layout::rows, .frequency = Frequency{Unit::hour}}),
-              HasSubstr("the frequency h needs some; leave --frequency out"));
+              HasSubstr("the frequency h needs some; leave --freq out"));
 }
 
 }  // namespace

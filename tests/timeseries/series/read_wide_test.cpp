@@ -8,7 +8,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::StartsWith;
 
 class ReadWide : public ReadTest {};
@@ -54,7 +53,7 @@ TEST_F(ReadWide, WithoutTimeRowsAreCounted) {
   EXPECT_EQ(r.set.stamps.pattern, "#");
   EXPECT_THAT(refusal("x\n1\n2\n", {.frequency = Frequency{Unit::hour}}),
               HasSubstr("x.csv: the frequency h needs dates, but the rows are counted by whole "
-                        "numbers; leave --frequency out"));
+                        "numbers; leave --freq out"));
 }
 
 TEST_F(ReadWide, NumbersAreAClockOfTheirOwn) {
@@ -118,7 +117,7 @@ TEST_F(ReadWide, RolesAreRefusedInASentence) {
 TEST_F(ReadWide, TextWhereAValueBelongs) {
   EXPECT_EQ(refusal("date,a,b\n2020-01-01,1,2\n2020-01-02,x,4\n"),
             "x.csv: row 3, column a: expected a number, found 'x'; where it is no value, name the "
-            "columns of values by --target or that of ids by --id-column");
+            "columns of values by --target or that of ids by --id");
   EXPECT_EQ(refusal("date,a\n2020-01-01,1\n2020-01-02,1.5.2\n", {.targets = {"a"}}),
             "x.csv: row 3, column a: expected a number, found '1.5.2'");
   EXPECT_THAT(refusal("date,a\n2020-01-01,inf\n2020-01-02,1\n"), HasSubstr("found 'inf'"));
@@ -143,7 +142,7 @@ TEST_F(ReadWide, BrokenClocks) {
   EXPECT_THAT(refusal("date,a\n2021-03-28 00:00,1\n2021-03-28 01:00,2\n2021-03-28 03:00,3\n"),
               StartsWith("x.csv: row 4, column date: a gap: after '2021-03-28 01:00'"));
   EXPECT_EQ(refusal("date,a\n2020-01-01,1\n"),
-            "x.csv: a frequency cannot be told from a single row; name it by --frequency");
+            "x.csv: a frequency cannot be told from a single row; name it by --freq");
   EXPECT_EQ(read("date,a\n2020-01-01,1\n", {.frequency = Frequency{Unit::day}}).set.series[0].rows,
             1);
   EXPECT_EQ(refusal("date,a\n"), "x.csv: holds a header but no rows; expected one row or more");

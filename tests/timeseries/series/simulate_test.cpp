@@ -11,7 +11,6 @@
 namespace timeseries::test {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class Simulate : public ReadTest {
