@@ -83,7 +83,7 @@ at::Tensor weight_gradient(const at::Tensor& dy, const at::Tensor& x) {
   const int64_t n = x.size(0), in = x.size(1), out = dy.size(1);
   const at::Tensor turned = dy.t();
   if (in * out > n) {
-    const at::Tensor dw = at::empty({out, in}, x.options());
+    at::Tensor dw = at::empty({out, in}, x.options());
     for_pieces(in, pieces_of(in, n * out), [&](int64_t, int64_t first, int64_t count) {
       at::Tensor to = dw.narrow(1, first, count);
       if (count > 0) at::mm_out(to, turned, x.narrow(1, first, count));
@@ -105,7 +105,7 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
   /// x (n,in).
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
                             const std::optional<at::Tensor>& bias) {
-    const at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
+    at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
     multiply(x, weight.t(), bias.value_or(at::Tensor()), y);
     ctx->save_for_backward({x, weight});
     ctx->saved_data["bias"] = bias.has_value();

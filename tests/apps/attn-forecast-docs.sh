@@ -19,15 +19,15 @@ while IFS= read -r command; do
   esac
 done < <(section 'Three commands'; section 'Series in'; section 'Patches')
 
-exists future.csv future.svg W/run/report.html
-csv future.csv 'len(r) == 48 and all(float(x["lower-95"]) < float(x["lower-80"]) < float(x["forecast"]) < float(x["upper-80"]) < float(x["upper-95"]) for x in r)'
-xml future.svg
+exists W/future.csv W/future.svg W/run/report.html
+csv W/future.csv 'len(r) == 24 and all(float(x["lower-95"]) < float(x["lower-80"]) < float(x["forecast"]) < float(x["upper-80"]) < float(x["upper-95"]) for x in r)'
+xml W/future.svg
 # Every verb and every option that the page names is there.
 for verb in train forecast backtest evaluate patch plot simulate info; do
   grep -q "^| \`$verb\` |" "$page" || complain "the page does not tell of $verb"
   "$F" $verb --help >>help
 done
-for option in $(grep -Eo -- '--[a-z][a-z-]+' "$page" | sort -u); do
+for option in $(grep -Eo -- '--[a-z][a-z-]+' "$page" | sort -u | grep -vx -e --help); do
   grep -Eq -- "--(\[no-\])?${option#--}( |$)|--\[no-\]${option#--no-}" help || complain "the page names $option, which no verb has"
 done
 finish
