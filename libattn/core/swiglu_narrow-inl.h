@@ -97,7 +97,8 @@ HWY_INLINE Vec<T> falling_sigmoid(Vec<T> x) {
   const auto capped = hn::IfThenElse(hn::Gt(x, high), high, x);
 #endif
   const auto one = hn::Set(d, T(1));
-  return reciprocal(hn::Add(one, exponential(clamp_exponent<T>(capped))));
+  const auto falling = reciprocal(hn::Add(one, exponential(clamp_exponent<T>(capped))));
+  return hn::IfThenZeroElse(hn::Ge(x, high), falling);
 }
 
 /// `groups` of lanes rows, features along rows: (groups, kNarrow, lanes); rows that are not there

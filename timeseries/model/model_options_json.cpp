@@ -53,14 +53,15 @@ void refuse_unknown(const json& found, const json& known, const std::string& whe
     throw attn::Error(where + place + ": expected an object, found " + found.type_name());
   std::vector<std::string> names;
   for (const auto& [key, value] : known.items()) names.push_back(key);
+  const std::string prefix = path.empty() ? "" : path + ".";
   for (const auto& [key, value] : found.items()) {
+    std::string full = prefix;
+    full += key;
     if (!known.contains(key))
-      throw attn::Error(where + ": unknown key " +
-                        attn::io::one_line(path.empty() ? key : path + "." + key) +
+      throw attn::Error(where + ": unknown key " + attn::io::one_line(full) +
                         attn::io::did_you_mean(key, names) + (names.empty() ? "" : "; known are ") +
                         attn::io::list_names(names, 24));
-    if (!value.is_null())
-      refuse_unknown(value, known.at(key), where, path.empty() ? key : path + "." + key);
+    if (!value.is_null()) refuse_unknown(value, known.at(key), where, full);
   }
 }
 
