@@ -83,6 +83,7 @@ class Folder {
   }
 
   bool current(size_t i) const {
+    if (!fs::exists(record_of(outputs_[i]))) return false;  // killed between the two
     auto record = io::read_json(record_of(outputs_[i]));
     const auto output = record.value("output", "");
     record.erase("output");

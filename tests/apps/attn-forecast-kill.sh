@@ -61,6 +61,10 @@ ok "${forecast[@]}" --out "$W/futures" --json
 json 'd["skipped"] >= 1 and d["done"] >= 1'
 for i in 1 2 3 4 5 6; do same "$W/whole-futures/$i.csv" "$W/futures/$i.csv"; done
 no_leftovers "$W/futures"
+# Killed behind a forecast and before the record of what it was made of.
+rm "$W/futures/.4.csv.made"
+ok "${forecast[@]}" --out "$W/futures" --json
+json 'd["done"] == 1 and d["skipped"] == 5 and not d["failed"]'
 
 # Two calls at once: the second is told.
 "${train[@]}" --out "$W/busy" --quiet >/dev/null 2>&1 &
