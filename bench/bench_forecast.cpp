@@ -370,13 +370,13 @@ void bench(const std::vector<Case>& cases, const Options& options) {
   const fs::path file =
       fs::temp_directory_path() / ("bench-forecast-" + std::to_string(getpid()) + ".safetensors");
   if (!python.empty()) write_peer(subjects, file);
+  const std::string script = ATTN_SOURCE_DIR "/bench/peers/entrope.py";
   std::vector<Row> rows;
   for (const int threads : options.threads) {
     std::optional<PeerProcess> peer;
     if (!python.empty())
-      peer.emplace(std::vector<std::string>{python, ATTN_SOURCE_DIR "/bench/peers/entrope.py",
-                                            file.string(), "--threads", std::to_string(threads),
-                                            "--serve"});
+      peer.emplace(std::vector<std::string>{python, script, file.string(), "--threads",
+                                            std::to_string(threads), "--serve"});
     const std::vector<Row> own =
         measure(cases, subjects, threads, options.repeats, peer ? &*peer : nullptr);
     if (!options.json) print_rows(own);

@@ -17,6 +17,7 @@ tokens in the order (L,d), and no position stands behind the last value.
 import argparse
 import ctypes
 import json
+import os
 import struct
 import sys
 import time
@@ -379,7 +380,9 @@ def seconds_of(run, times):
 
 
 def keep_freed_memory():
-    """As the benchmarks do: large results are not made of fresh pages each time."""
+    """As the benchmarks do, unless told otherwise: large results are not made of fresh pages each time."""
+    if "ATTN_BENCH_FRESH" in os.environ:
+        return
     libc = ctypes.CDLL(None)
     libc.mallopt(-4, 0)  # M_MMAP_MAX
     libc.mallopt(-1, -1)  # M_TRIM_THRESHOLD

@@ -92,12 +92,13 @@ TEST(Parameters, ComeBackFromAModelFile) {
 }
 
 TEST(Parameters, CopiesShareAndClonesDoNot) {
-  const Parameters p(specs(), 5), shared = p;
+  const Parameters p(specs(), 5);
+  const std::vector<Parameters> shared{p};
   const Parameters own = p.clone();
   std::vector<at::Tensor> values;
   for (const auto& [name, tensor] : p.named()) values.push_back(at::full_like(tensor, 2).detach());
   p.assign(values);
-  EXPECT_EQ(shared.at("shift")[0].item<float>(), 2);
+  EXPECT_EQ(shared[0].at("shift")[0].item<float>(), 2);
   EXPECT_EQ(own.at("shift")[0].item<float>(), 0);
   EXPECT_TRUE(own.at("shift").requires_grad() && own.at("shift").is_leaf());
   values.pop_back();
