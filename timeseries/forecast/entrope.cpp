@@ -220,7 +220,7 @@ void add_cross(std::vector<ParameterSpec>& specs, const std::string& name, const
 
 Patching patching_by(std::shared_ptr<const EntropyPatcher> patcher) {
   return {[patcher](const at::Tensor& values) { return patcher->cut(values); },
-          [patcher](const at::Tensor& values) { return patcher->tokens(values); }};
+          [own = std::move(patcher)](const at::Tensor& values) { return own->tokens(values); }};
 }
 
 std::vector<ParameterSpec> Entrope::specs(const EntropeOptions& o) {
