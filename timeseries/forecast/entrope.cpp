@@ -97,7 +97,7 @@ class Network {
       patches = layer_forward(patches, layout_.patches, patch_layer(o_), w_, numbered("global", i),
                               layer_dropout(), draws_);
     decode(h, patches);
-    return head(h, framed.input);
+    return head(h, framed.input.size(0));
   }
 
  private:
@@ -186,13 +186,12 @@ class Network {
     }
   }
 
-  at::Tensor head(const at::Tensor& h, const at::Tensor& u) {
+  at::Tensor head(const at::Tensor& h, int64_t rows) {
     at::Tensor last = draws_.drop(rms_norm(h, w_.at("norm")), o_.dropout);
     if (o_.head_width > 0) last = attn::nn::linear(last, w_.at("head.reduce"));
-    at::Tensor v = attn::nn::linear(last.reshape({u.size(0), o_.lookback * head_width(o_)}),
-                                    w_.at("head.weight"), w_.at("head.bias"));
-    v = draws_.drop(v, o_.head_dropout);
-    return o_.linear_path ? v + attn::nn::linear(u, w_.at("linear.weight")) : v;
+    const at::Tensor v = attn::nn::linear(last.reshape({rows, o_.lookback * head_width(o_)}),
+                                          w_.at("head.weight"), w_.at("head.bias"));
+    return draws_.drop(v, o_.head_dropout);
   }
 
   const EntropeOptions& o_;
@@ -254,15 +253,25 @@ std::vector<ParameterSpec> Entrope::specs(const EntropeOptions& o) {
   return specs;
 }
 
+std::vector<ParameterSpec> Entrope::buffer_specs(const EntropeOptions& o) {
+  if (!o.linear_path) return {};
+  return {{"share", {o.horizon}, Init::ones()}};
+}
+
 Entrope::Entrope(const EntropeOptions& options, uint64_t seed, Patching patching)
-    : Entrope(options, Parameters(specs(options), seed), std::move(patching)) {}
+    : Entrope(options, Parameters(specs(options), seed), Parameters(buffer_specs(options), 0),
+              std::move(patching)) {}
 
-Entrope::Entrope(const EntropeOptions& options, Parameters parameters, Patching patching)
-    : options_(options), parameters_(std::move(parameters)), patching_(std::move(patching)) {}
+Entrope::Entrope(const EntropeOptions& options, Parameters parameters, Parameters buffers,
+                 Patching patching)
+    : options_(options),
+      parameters_(std::move(parameters)),
+      buffers_(std::move(buffers)),
+      patching_(std::move(patching)) {
+  for (const auto& [name, tensor] : buffers_.named()) tensor.set_requires_grad(false);
+}
 
-at::Tensor Entrope::forward(const WindowBatch& batch, const Pass& pass) const {
-  const at::ScalarType type = parameters_.at("norm").scalar_type();
-  const int64_t rows = batch.values.size(0);
+Framed Entrope::framed(const WindowBatch& batch) const {
   if (batch.values.size(1) != options_.lookback)
     throw attn::Error("the forecaster looks back " + std::to_string(options_.lookback) +
                       " steps, the windows hold " + std::to_string(batch.values.size(1)));
@@ -270,13 +279,41 @@ at::Tensor Entrope::forward(const WindowBatch& batch, const Pass& pass) const {
     throw attn::Error("the forecaster was made for " + std::to_string(options_.past) +
                       " covariates known up to now, the windows hold " +
                       std::to_string(batch.past.defined() ? batch.past.size(2) : 0));
-  const Framed framed = enter_frame(batch, options_.frame, parameters_, options_.horizon, type);
+  return enter_frame(batch, options_.frame, parameters_, options_.horizon,
+                     parameters_.at("norm").scalar_type());
+}
+
+at::Tensor Entrope::inside(const WindowBatch& batch, const Framed& framed, const Pass& pass) const {
   at::Tensor ids;
   if (options_.vocabulary > 0)
     ids = patching_.tokens(shown(batch.values, options_.normalised_tokens));
   const PatchCuts cuts = pass.cuts != nullptr ? *pass.cuts : cut(batch.values);
-  Network network(options_, parameters_, pass, packed(cuts, rows, options_));
-  return leave_frame(network.forward(framed, ids, batch.past), framed);
+  Network network(options_, parameters_, pass, packed(cuts, batch.values.size(0), options_));
+  return network.forward(framed, ids, batch.past);
+}
+
+at::Tensor Entrope::forward(const WindowBatch& batch, const Pass& pass) const {
+  if (options_.linear_path) {
+    const ForecastParts sum = parts(batch, pass);
+    return sum.base + share() * sum.rest;
+  }
+  const Framed own = framed(batch);
+  return leave_frame(inside(batch, own, pass), own);
+}
+
+ForecastParts Entrope::parts(const WindowBatch& batch, const Pass& pass) const {
+  if (!options_.linear_path) return Forecaster::parts(batch, pass);
+  Framed own = framed(batch);
+  const at::Tensor base =
+      leave_frame(attn::nn::linear(own.input, parameters_.at("linear.weight")), own);
+  own.input = own.input.detach();
+  at::Tensor rest = inside(batch, own, pass) * own.sd;
+  if (own.weight.defined()) rest = rest / (own.weight.detach() + kScaleEps);
+  return {base, rest};
+}
+
+at::Tensor Entrope::share() const {
+  return options_.linear_path ? buffers_.at("share") : at::Tensor();
 }
 
 PatchCuts Entrope::cut(const at::Tensor& values) const {
@@ -288,7 +325,7 @@ nlohmann::json Entrope::options() const {
 }
 
 std::unique_ptr<Forecaster> Entrope::clone() const {
-  return std::make_unique<Entrope>(options_, parameters_.clone(), patching_);
+  return std::make_unique<Entrope>(options_, parameters_.clone(), buffers_.clone(), patching_);
 }
 
 }  // namespace timeseries

@@ -33,19 +33,28 @@ Patching patching_by(std::shared_ptr<const EntropyPatcher> patcher);
 ///   global   P <- layer(P), each patch sees all of the window
 ///   decoder  h_t <- h_t (+) Wo Wv n(P_p) for t in p (attention to one key is that key); h <-
 ///            layer(h), causal over the window
-///   head     v = W_h flatten(R n(h)) + b (+ W_l u)
-/// with (+) as Residual says. Windows are packed, no patch or token is padding, so a forecast does
-/// not depend on the other windows of its batch.
+///   head     v = W_h flatten(R n(h)) + b
+/// with (+) as Residual says. Beside a linear path the forecast is the sum base + share * rest:
+/// base the frame around W_l u, rest the network's v in the units of base, which learns what base
+/// leaves (stagewise, as boosting does: Friedman 2001), share (T) fitted on validation. Windows are
+/// packed, no patch or token is padding, so a forecast does not depend on the other windows of its
+/// batch.
 class Entrope : public Forecaster {
  public:
   /// New parameters, drawn from `seed`. Throws UsageError for options out of range.
   Entrope(const EntropeOptions& options, uint64_t seed, Patching patching);
-  Entrope(const EntropeOptions& options, attn::train::Parameters parameters, Patching patching);
+  Entrope(const EntropeOptions& options, attn::train::Parameters parameters,
+          attn::train::Parameters buffers, Patching patching);
 
   static std::vector<attn::train::ParameterSpec> specs(const EntropeOptions& options);
+  /// "share" (T), beside a linear path.
+  static std::vector<attn::train::ParameterSpec> buffer_specs(const EntropeOptions& options);
 
   at::Tensor forward(const WindowBatch& batch, const Pass& pass) const override;
+  ForecastParts parts(const WindowBatch& batch, const Pass& pass) const override;
+  at::Tensor share() const override;
   const attn::train::Parameters& parameters() const override { return parameters_; }
+  attn::train::NamedTensors buffers() const override { return buffers_.named(); }
   bool cuts_by_values() const override { return true; }
   PatchCuts cut(const at::Tensor& values) const override;
   nlohmann::json options() const override;
@@ -54,8 +63,12 @@ class Entrope : public Forecaster {
   std::unique_ptr<Forecaster> clone() const override;
 
  private:
+  Framed framed(const WindowBatch& batch) const;
+  /// What the network says of a framed batch, (N,T) inside the frame.
+  at::Tensor inside(const WindowBatch& batch, const Framed& framed, const Pass& pass) const;
+
   EntropeOptions options_;
-  attn::train::Parameters parameters_;
+  attn::train::Parameters parameters_, buffers_;
   Patching patching_;
 };
 

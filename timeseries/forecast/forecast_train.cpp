@@ -16,6 +16,7 @@
 #include "libattn/io/text.h"
 #include "libattn/train/train_options.h"
 #include "timeseries/forecast/evaluate.h"
+#include "timeseries/forecast/share.h"
 #include "timeseries/patch/cut_cache.h"
 
 namespace timeseries {
@@ -64,29 +65,16 @@ at::Tensor loss_of(const at::Tensor& forecast, const at::Tensor& given, Loss los
   return (each * known.to(forecast.scalar_type())).sum(1).sum() / count;
 }
 
-/// The running average of a forecaster's parameters, in a forecaster of its own.
-class Average {
- public:
-  Average(const Forecaster& forecaster, double share) : share_(share), own_(forecaster.clone()) {}
-
-  /// Takes the parameters after `steps` steps in; young averages forget faster.
-  void take(const Forecaster& forecaster, int64_t steps) {
-    const c10::NoGradGuard no_grad;
-    const auto n = static_cast<double>(steps);
-    const double keep = std::min(share_, (1 + n) / (10 + n));
-    const NamedTensors &mine = own_->parameters().named(),
-                       &theirs = forecaster.parameters().named();
-    for (size_t i = 0; i < mine.size(); ++i)
-      mine[i].second.detach().lerp_(theirs[i].second.detach(), 1 - keep);
-    const NamedTensors running = own_->buffers(), current = forecaster.buffers();
-    for (size_t i = 0; i < running.size(); ++i) running[i].second.copy_(current[i].second);
-  }
-  Forecaster& forecaster() { return *own_; }
-
- private:
-  double share_;
-  std::unique_ptr<Forecaster> own_;
-};
+/// Loss of a batch. A forecast that is a sum is two learners: the plain map is taught by itself,
+/// the network by what the map leaves.
+at::Tensor loss_of(const Forecaster& forecaster, const WindowBatch& batch, const Pass& pass,
+                   Loss loss) {
+  if (!forecaster.share().defined())
+    return loss_of(forecaster.forward(batch, pass), batch.target, loss);
+  const ForecastParts parts = forecaster.parts(batch, pass);
+  return loss_of(parts.base, batch.target, loss) +
+         loss_of(parts.base.detach() + parts.rest, batch.target, loss);
+}
 
 /// One run of `fit`.
 class Fit {
@@ -98,17 +86,12 @@ class Fit {
         options_(options),
         hooks_(hooks),
         train_cuts_(static_cast<int64_t>(data.train.size()), forecaster.lookback()),
-        validation_cuts_(static_cast<int64_t>(data.validation.size()), forecaster.lookback()) {
-    if (options.averaging > 0) average_.emplace(forecaster, options.averaging);
-  }
+        validation_cuts_(static_cast<int64_t>(data.validation.size()), forecaster.lookback()) {}
 
   TrainResult run(const attn::train::TrainFiles& files) {
     TrainTask task;
     task.parameters = forecaster_.parameters().named();
     task.buffers = forecaster_.buffers();
-    if (average_)
-      for (const auto& [name, tensor] : average_->forecaster().parameters().named())
-        task.buffers.emplace_back("average." + name, tensor.detach());
     task.items = static_cast<int64_t>(data_.train.size());
     task.step = [this](const Step& step) { return this->step(step); };
     if (!data_.validation.empty()) {
@@ -124,7 +107,6 @@ class Fit {
 
  private:
   double step(const Step& step) {
-    if (average_ && step.iteration > 0) average_->take(forecaster_, step.iteration);
     const at::AutoGradMode with_grad(true);
     attn::probe_step(step.epoch + 1);
     const attn::ProbeLayer name("training");
@@ -138,16 +120,16 @@ class Fit {
     const std::optional<PatchCuts> cuts =
         cached_cuts(forecaster_, batch.values, step.items, train_cuts_);
     if (cuts) pass.cuts = &*cuts;
-    const at::Tensor loss = loss_of(forecaster_.forward(batch, pass), batch.target, options_.loss);
+    const at::Tensor loss = loss_of(forecaster_, batch, pass, options_.loss);
     loss.backward();
     return loss.item<double>();
   }
 
   Validation validate() {
     const attn::ProbeLayer name("validation");
-    const Forecaster& judged = average_ ? average_->forecaster() : forecaster_;
+    fit_share(forecaster_, data_.source, data_.validation, validation_cuts_);
     const Errors errors =
-        evaluate(judged, data_.source, data_.validation, {}, {}, &validation_cuts_);
+        evaluate(forecaster_, data_.source, data_.validation, {}, {}, &validation_cuts_);
     return {-errors.mse, {errors.mse, errors.mae}};
   }
 
@@ -156,12 +138,7 @@ class Fit {
     const c10::NoGradGuard no_grad;
     const NamedTensors buffers = forecaster_.buffers();
     for (size_t i = 0; i < buffers.size(); ++i) buffers[i].second.copy_(result.best_buffers.at(i));
-    if (!average_) {
-      forecaster_.parameters().assign(result.best);
-      return;
-    }
-    const auto first = result.best_buffers.begin() + static_cast<int64_t>(buffers.size());
-    forecaster_.parameters().assign({first, result.best_buffers.end()});
+    forecaster_.parameters().assign(result.best);
   }
 
   std::string item_name(int64_t item) const {
@@ -175,7 +152,6 @@ class Fit {
   const FitOptions& options_;
   const attn::Hooks& hooks_;
   CutCache train_cuts_, validation_cuts_;
-  std::optional<Average> average_;
   std::vector<Window> windows_;
 };
 
@@ -191,22 +167,16 @@ std::string digest_of(std::span<const Window> windows) {
 }  // namespace
 
 void to_json(nlohmann::json& j, const FitOptions& o) {
-  j = {{"loss", word(o.loss)},
-       {"averaging", o.averaging},
-       {"optimisation", nlohmann::json(o.optimisation)}};
+  j = {{"loss", word(o.loss)}, {"optimisation", nlohmann::json(o.optimisation)}};
 }
 
 void from_json(const nlohmann::json& j, FitOptions& o) {
   o.loss = loss_of(attn::io::get_or<std::string>(j, "loss", kWhere, word(o.loss)));
-  o.averaging = attn::io::get_or<double>(j, "averaging", kWhere, o.averaging);
   if (const nlohmann::json* own = attn::io::find(j, "optimisation", kWhere))
     from_json(*own, o.optimisation);
 }
 
 void check(const FitOptions& o) {
-  if (!(o.averaging >= 0 && o.averaging < 1))
-    throw attn::UsageError("the averaging of parameters must be at least 0 and below 1, found " +
-                           attn::io::number_text(o.averaging));
   check(o.optimisation);
 }
 

@@ -19,9 +19,6 @@ enum class Loss { mse, mae, huber };
 struct FitOptions {
   Loss loss = Loss::mse;
   attn::train::TrainOptions optimisation;  ///< seed and all; `batch` counts windows of one channel
-  /// 0: off. Else the forecaster validated and kept is a running average of the parameters, with
-  /// this share of the old average at every step (Polyak and Juditsky 1992).
-  double averaging = 0;
 };
 void to_json(nlohmann::json& j, const FitOptions& options);
 /// Throws Error naming the key.
@@ -36,8 +33,9 @@ struct FitData {
 };
 
 /// Trains `forecaster` in place and leaves it as after its best epoch, by mean squared error on the
-/// validation windows. Each window is cut into patches once. Nothing is done where there is nothing
-/// to learn. Throws Error, Interrupted as attn::train::train does.
+/// validation windows, which its share, where it has one, is fitted to. Each window is cut into
+/// patches once. Nothing is done where there is nothing to learn. Throws Error, Interrupted as
+/// attn::train::train does.
 attn::train::TrainResult fit(Forecaster& forecaster, const FitData& data, const FitOptions& options,
                              const attn::train::TrainFiles& files, const attn::Hooks& hooks);
 

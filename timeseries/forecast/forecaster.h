@@ -21,6 +21,12 @@ struct Pass {
   const PatchCuts* cuts = nullptr;  ///< of the batch, where they are known; else they are found
 };
 
+/// A forecast as the sum of what a plain map says and of what a network makes of the rest, (N,T)
+/// each in the units of the batch. No gradient of `rest` reaches what `base` is made of.
+struct ForecastParts {
+  at::Tensor base, rest;
+};
+
 class Forecaster {
  public:
   virtual ~Forecaster() = default;
@@ -28,6 +34,13 @@ class Forecaster {
   /// (N,T) in the units of the batch. Not training: a row's forecast depends on nothing but that
   /// row, whatever else is in the batch and however many threads work.
   virtual at::Tensor forward(const WindowBatch& batch, const Pass& pass = {}) const = 0;
+
+  /// For a forecaster that has a share, whose forward is base + share * rest; std::logic_error for
+  /// others.
+  virtual ForecastParts parts(const WindowBatch& batch, const Pass& pass) const;
+  /// (T), one of the buffers: how much of `rest` counts at each step, as fit_share finds it;
+  /// undefined where the forecast is no such sum.
+  virtual at::Tensor share() const { return {}; }
 
   /// What is learned; shared with the forecaster, so that changing them changes it.
   virtual const attn::train::Parameters& parameters() const = 0;

@@ -175,7 +175,7 @@ Framed enter_frame(const WindowBatch& batch, const FrameOptions& o, const Parame
 
 at::Tensor leave_frame(const at::Tensor& v, const Framed& framed) {
   at::Tensor y = framed.effect.defined() ? v + framed.effect : v;
-  if (framed.weight.defined()) y = (y - framed.bias) / (framed.weight + 1e-10);
+  if (framed.weight.defined()) y = (y - framed.bias) / (framed.weight + kScaleEps);
   return at::addcmul(framed.mean, y, framed.sd);
 }
 

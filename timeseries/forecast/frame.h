@@ -53,6 +53,9 @@ struct Framed {
 Framed enter_frame(const WindowBatch& batch, const FrameOptions& options,
                    const attn::train::Parameters& parameters, int64_t horizon, at::ScalarType type);
 
+/// What is added to w where it divides.
+inline constexpr double kScaleEps = 1e-10;
+
 /// y of v (N,T).
 at::Tensor leave_frame(const at::Tensor& v, const Framed& framed);
 

@@ -30,6 +30,10 @@ PatchCuts Forecaster::cut(const at::Tensor& /*values*/) const {
   throw std::logic_error("this forecaster cuts no windows");
 }
 
+ForecastParts Forecaster::parts(const WindowBatch& /*batch*/, const Pass& /*pass*/) const {
+  throw std::logic_error("this forecaster's forecast is no sum");
+}
+
 std::unique_ptr<Forecaster> make_forecaster(const nlohmann::json& options, uint64_t seed,
                                             const Patching& patching) {
   const char* where = "the options of the forecaster";

@@ -74,7 +74,7 @@ std::string fingerprint_of(const EntropyModelOptions& model, const Tokeniser& to
 }  // namespace
 
 EntropyTrainOptions::EntropyTrainOptions() {
-  train.epochs = 40;
+  train.epochs = 12;
   train.batch = 64;
   train.lr = 3e-3;
   train.beta2 = 0.95;

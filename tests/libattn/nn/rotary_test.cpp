@@ -37,7 +37,7 @@ at::Tensor by_equation(const at::Tensor& x, const at::Tensor& positions, double 
   return out;
 }
 
-at::Tensor positions_of(std::vector<int64_t> values) {
+at::Tensor positions_of(const std::vector<int64_t>& values) {
   return at::tensor(values, at::kLong);
 }
 

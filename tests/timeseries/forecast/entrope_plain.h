@@ -20,11 +20,12 @@ struct OneWindow {
 
 class PlainEntrope {
  public:
-  PlainEntrope(const EntropeOptions& options, const attn::train::Parameters& parameters)
-      : o_(options),
-        w_(parameters),
-        head_(static_cast<size_t>(options.width / options.heads)),
-        d_(static_cast<size_t>(options.width)) {}
+  explicit PlainEntrope(const Entrope& network)
+      : o_(nlohmann::json(network.options()).get<EntropeOptions>()),
+        w_(network.parameters()),
+        share_(o_.linear_path ? vector_of(network.share()) : Vector()),
+        head_(static_cast<size_t>(o_.width / o_.heads)),
+        d_(static_cast<size_t>(o_.width)) {}
 
   Vector forecast(const OneWindow& window) {
     const auto length = static_cast<size_t>(o_.lookback);
@@ -192,12 +193,14 @@ class PlainEntrope {
       flat.insert(flat.end(), last.begin(), last.end());
     }
     Vector v = product(w_.matrix("head.weight"), flat) + w_.vector("head.bias");
-    if (o_.linear_path) v = v + product(w_.matrix("linear.weight"), u_);
-    return v;
+    if (!o_.linear_path) return v;
+    for (size_t t = 0; t < v.size(); ++t) v[t] *= share_[t];
+    return v + product(w_.matrix("linear.weight"), u_);
   }
 
   EntropeOptions o_;
   Weights w_;
+  Vector share_;
   size_t head_, d_;
   double mean_ = 0, sd_ = 1, weight_ = 1, bias_ = 0;
   Vector effect_, u_;

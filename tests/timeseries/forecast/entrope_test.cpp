@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "attn/error.h"
 #include "libattn/train/threads.h"
@@ -91,7 +93,7 @@ TEST(Entrope, IsWhatItsEquationsSay) {
     WindowBatch batch = batch_for(o, 9);
     batch.values[1][0] = batch.values[1][7] = batch.values[4][12] = kNone;
     const at::Tensor found = network.forward(batch, {});
-    plain::PlainEntrope wanted(o, network.parameters());
+    plain::PlainEntrope wanted(network);
     for (int64_t n = 0; n < 9; ++n) {
       const plain::Vector y = wanted.forecast(window_of(batch, n, o));
       for (int64_t t = 0; t < o.horizon; ++t)
@@ -108,11 +110,40 @@ TEST(Entrope, Fp32IsWithinItsRounding) {
     const WindowBatch batch = batch_for(o, 9);
     const at::Tensor found = network.forward(batch, {});
     ASSERT_EQ(found.scalar_type(), at::kFloat);
-    plain::PlainEntrope wanted(o, network.parameters());
+    plain::PlainEntrope wanted(network);
     for (int64_t n = 0; n < 9; ++n) {
       const plain::Vector y = wanted.forecast(window_of(batch, n, o));
       for (int64_t t = 0; t < o.horizon; ++t)
         ASSERT_NEAR(found[n][t].item<double>(), y[static_cast<size_t>(t)], 1e-5);
+    }
+  }
+}
+
+/// The gradients of loss() are what differences say, for the parameters that `learns` names; those
+/// of the others are none at all.
+void expect_gradients(const Entrope& network, const std::function<at::Tensor()>& loss,
+                      const std::function<bool(const std::string&)>& learns) {
+  const std::string which = network.options().dump();
+  for (const auto& [name, p] : network.parameters().named()) {
+    p.set_requires_grad(true);
+    p.mutable_grad() = at::Tensor();
+  }
+  loss().backward();
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, p] : network.parameters().named()) {
+    ASSERT_EQ(p.grad().defined(), learns(name)) << name << " " << which;
+    if (!learns(name)) continue;
+    const at::Tensor flat = p.detach().view({-1}), grad = p.grad().reshape({-1});
+    for (int64_t i = 0; i < flat.size(0); i += 1 + flat.size(0) / 17) {
+      const double before = flat[i].item<double>();
+      flat[i] = before + 1e-6;
+      const double up = loss().item<double>();
+      flat[i] = before - 1e-6;
+      const double down = loss().item<double>();
+      flat[i] = before;
+      const double wanted = (up - down) / 2e-6;
+      ASSERT_NEAR(grad[i].item<double>(), wanted, 1e-6 * (1 + std::abs(wanted)))
+          << name << " " << i << " " << which;
     }
   }
 }
@@ -125,26 +156,38 @@ TEST(Entrope, Gradients) {
     batch.values[1][4] = kNone;
     const at::Tensor weight =
         at::randn({3, o.horizon}, attn::train::make_generator(8), at::kDouble);
-    const auto loss = [&] { return (network.forward(batch, {}) * weight).sum(); };
-    for (const auto& [name, p] : network.parameters().named()) p.set_requires_grad(true);
-    loss().backward();
-    const at::NoGradGuard no_grad;
-    for (const auto& [name, p] : network.parameters().named()) {
-      ASSERT_TRUE(p.grad().defined()) << name;
-      const at::Tensor flat = p.detach().view({-1}), grad = p.grad().reshape({-1});
-      for (int64_t i = 0; i < flat.size(0); i += 1 + flat.size(0) / 17) {
-        const double before = flat[i].item<double>();
-        flat[i] = before + 1e-6;
-        const double up = loss().item<double>();
-        flat[i] = before - 1e-6;
-        const double down = loss().item<double>();
-        flat[i] = before;
-        const double wanted = (up - down) / 2e-6;
-        ASSERT_NEAR(grad[i].item<double>(), wanted, 1e-6 * (1 + std::abs(wanted)))
-            << name << " " << i << " " << nlohmann::json(o).dump();
-      }
+    const auto of = [&](const at::Tensor& y) { return (y * weight).sum(); };
+    if (!o.linear_path) {
+      expect_gradients(
+          network, [&] { return of(network.forward(batch, {})); },
+          [](const std::string&) { return true; });
+      continue;
     }
+    // The map and its frame learn from the base alone, the network from the rest alone.
+    const auto of_base = [](const std::string& name) {
+      return name.starts_with("frame.") || name.starts_with("linear.");
+    };
+    expect_gradients(
+        network, [&] { return of(network.parts(batch, {}).base); }, of_base);
+    expect_gradients(
+        network, [&] { return of(network.parts(batch, {}).rest); },
+        [&](const std::string& name) { return !of_base(name); });
   }
+}
+
+TEST(Entrope, AForecastIsItsBaseAndTheShareOfTheRest) {
+  const EntropeOptions o = variants()[1];
+  const Entrope network(o, 3, patching());
+  randomise(network, 11);
+  const WindowBatch batch = batch_for(o, 6);
+  const ForecastParts parts = network.parts(batch, {});
+  network.share().copy_(at::tensor({0.0, 0.25, 1.0, 0.5, 0.0}));
+  EXPECT_TRUE(at::allclose(network.forward(batch, {}), parts.base + network.share() * parts.rest,
+                           1e-12, 1e-12));
+  const Entrope single(reference_entrope(13, 5, 3, 8), 3, patching());
+  EXPECT_FALSE(single.share().defined());
+  EXPECT_TRUE(single.buffers().empty());
+  EXPECT_THROW(single.parts(batch, {}), std::logic_error);
 }
 
 TEST(Entrope, AForecastIsTheSameAloneAndInAnyBatch) {

@@ -124,18 +124,15 @@ TEST(Fit, LowersTheLossAndKeepsTheBestEpoch) {
   }
 }
 
-TEST(Fit, EveryLossAndTheAverageTrain) {
+TEST(Fit, EveryLossTrains) {
   const Case c;
   for (const Loss loss : {Loss::mse, Loss::mae, Loss::huber}) {
-    for (const double averaging : {0.0, 0.9}) {
-      const auto f = network("dlinear");
-      FitOptions o = options(4);
-      o.loss = loss;
-      o.averaging = averaging;
-      const TrainResult result = fit(*f, c.data, o, {}, {});
-      EXPECT_LT(result.history.back().loss, result.history.front().loss);
-      EXPECT_DOUBLE_EQ(-evaluate(*f, c.source, c.validation, {}).mse, result.best_score);
-    }
+    const auto f = network("dlinear");
+    FitOptions o = options(4);
+    o.loss = loss;
+    const TrainResult result = fit(*f, c.data, o, {}, {});
+    EXPECT_LT(result.history.back().loss, result.history.front().loss);
+    EXPECT_DOUBLE_EQ(-evaluate(*f, c.source, c.validation, {}).mse, result.best_score);
   }
 }
 
@@ -156,25 +153,22 @@ TEST(Fit, IsTheSameWithTheSameSeed) {
 TEST(Fit, ResumedIsUndisturbed) {
   const Case c;
   for (const std::string& kind : kKinds) {
-    for (const double averaging : {0.0, 0.9}) {
-      const TempFolder folder;
-      TrainFiles files;
-      files.checkpoint = folder / "checkpoint.safetensors";
-      FitOptions o = options(4);
-      o.averaging = averaging;
-      const auto straight = network(kind), stopped = network(kind), resumed = network(kind);
-      fit(*straight, c.data, o, {}, {});
-      std::atomic<bool> stop = false;
-      attn::Hooks hooks;
-      hooks.stop = &stop;
-      hooks.progress = [&](std::string_view what, int64_t done, int64_t) {
-        if (what == "epochs" && done == 2) stop = true;
-      };
-      EXPECT_THROW(fit(*stopped, c.data, o, files, hooks), attn::Interrupted);
-      const TrainResult rest = fit(*resumed, c.data, o, files, {});
-      EXPECT_GT(rest.resumed_at, 0);
-      expect_same(*straight, *resumed);
-    }
+    const TempFolder folder;
+    TrainFiles files;
+    files.checkpoint = folder / "checkpoint.safetensors";
+    const FitOptions o = options(4);
+    const auto straight = network(kind), stopped = network(kind), resumed = network(kind);
+    fit(*straight, c.data, o, {}, {});
+    std::atomic<bool> stop = false;
+    attn::Hooks hooks;
+    hooks.stop = &stop;
+    hooks.progress = [&](std::string_view what, int64_t done, int64_t) {
+      if (what == "epochs" && done == 2) stop = true;
+    };
+    EXPECT_THROW(fit(*stopped, c.data, o, files, hooks), attn::Interrupted);
+    const TrainResult rest = fit(*resumed, c.data, o, files, {});
+    EXPECT_GT(rest.resumed_at, 0);
+    expect_same(*straight, *resumed);
   }
 }
 
@@ -239,11 +233,10 @@ TEST(Fit, NothingToLearnIsDoneAtOnce) {
 TEST(Fit, OptionsComeBackFromJson) {
   FitOptions o = options(7);
   o.loss = Loss::huber;
-  o.averaging = 0.5;
   const nlohmann::json j = o;
   EXPECT_EQ(nlohmann::json(j.get<FitOptions>()), j);
   EXPECT_THROW((nlohmann::json{{"loss", "log"}}.get<FitOptions>()), attn::Error);
-  o.averaging = 1;
+  o.optimisation.epochs = 0;
   EXPECT_THROW(check(o), attn::UsageError);
 }
 
