@@ -87,6 +87,11 @@ void check_outputs(const EvaluateArgs& args, const Context& context) {
 }
 
 timeseries::SeriesSet read(const EvaluateArgs& args) {
+  const auto kind = timeseries::protocol_of(args.protocol).kind;
+  const bool tail = kind == timeseries::Protocol::Kind::tail;
+  if (args.test && !tail)
+    throw UsageError("--test has no place in the protocol " + args.protocol +
+                     ", which takes its test part from --data");
   auto set = args.series.read();
   if (!args.test) return set;
   auto test = read_told(*args.test, args.series.options());

@@ -73,6 +73,11 @@ void check_outputs(const ForecastArgs& args, const Context& context) {
   timeseries::refuse_overwriting(written, {args.series.data});
   timeseries::refuse_overwriting(written, timeseries::files_of_run(args.run));
   if (args.plot) check_picture(*args.plot, "--plot");
+  if (!args.plot && (args.one_series || args.one_channel || args.last))
+    throw UsageError(
+        "--series, --channel and --last say what --plot draws, which is missing; the forecast is "
+        "of "
+        "all series");
   if (!attention.empty()) timeseries::require_writable(attention, "--attention-report");
 }
 

@@ -122,8 +122,10 @@ void declare_model(ModelArgs& args, OptionTable& table) {
              .choices = timeseries::network_names()});
   table.add({.name = "lookback",
              .target = &args.lookback,
-             .help = "rows that are looked at (96, or two seasons where these are longer, 512 at "
-                     "most; less where half the training rows leave less beside the horizon)",
+             .help =
+                 "rows that are looked at (two weeks where a season is a day of hours, else 96 or "
+                 "two seasons where these are longer, 512 at most; fewer where the series are "
+                 "short)",
              .unit = "STEPS",
              .min = 1});
   table.add({.name = "cycle",
@@ -168,6 +170,10 @@ void ModelArgs::set_training(timeseries::ModelOptions& out) const {
   take(stride, out.stride);
   if (out.network == timeseries::Network::dlinear && (width || dropout))
     throw UsageError("--width and --dropout have no effect on dlinear");
+  if (out.network == timeseries::Network::seasonal_naive &&
+      (width || dropout || epochs || batch || patience || lr || stride))
+    throw UsageError(
+        "seasonal-naive learns nothing: leave the options of networks and training out");
   take(width,
        out.network == timeseries::Network::patchtst ? out.patchtst.width : out.entrope.width);
   take(dropout,
@@ -181,6 +187,10 @@ void ModelArgs::set_patching(timeseries::ModelOptions& out) const {
                      "network is " + timeseries::to_string(out.network));
   auto& patching = out.patching;
   if (cut) patching.boundaries.rule = timeseries::parse_cut_rule(*cut);
+  const auto rule = patching.boundaries.rule;
+  if ((rule == timeseries::CutRule::fixed || rule == timeseries::CutRule::none) &&
+      (threshold || rise))
+    throw UsageError("--threshold and --rise have no effect where --cut is fixed or none");
   take(max_patch, patching.boundaries.max_length);
   take(min_patch, patching.boundaries.min_length);
   take(threshold, patching.boundaries.threshold);
@@ -214,6 +224,8 @@ timeseries::ModelOptions ModelArgs::resolve(int64_t channels, const std::optiona
   set_training(out);
   set_patching(out);
   out.seed = static_cast<uint64_t>(context.common.seed);
+  if (given.is_object() && given.contains("seed") && given["seed"] != out.seed)
+    throw UsageError(settings->string() + ": the key seed has no effect; give --seed");
   timeseries::check(out);
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "apps/attn-forecast/series_args.h"
@@ -111,6 +112,19 @@ void add_patches(Report& page, const timeseries::ForecastModel& model,
   page.columns({timeseries::patch_section(timeseries::patch_plot(views, 0, set))});
 }
 
+// A part of a page of finished work, or why it cannot be shown.
+void add_or_say(Report& page, const std::function<void()>& add) {
+  try {
+    add();
+  } catch (const StorageError&) {
+    throw;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    page.note(std::string("This part cannot be shown: ") + error.what());
+  }
+}
+
 std::string subtitle_of(const timeseries::SeriesSet& set, int64_t horizon) {
   return fmt::format("{}; {} ahead", set_text(set), counted(horizon, "step", "steps"));
 }
@@ -150,9 +164,9 @@ Report training_report(const timeseries::TrainRunResult& run, const timeseries::
   if (metrics_rows(run.metrics).size() > 1) {
     auto table = table_of(metrics_rows(run.metrics));
     table.caption =
-        "Of values standardised by the training rows; every window counts. The epoch kept is that "
-        "of the lowest validation error, and the intervals rest on the same rows: only a test part "
-        "(--test) is untouched.";
+        "In standard deviations of the training rows; every window counts. The epoch kept is that "
+        "of the lowest validation error, and the scale, how much the network counts, and the "
+        "intervals rest on the same rows: only a test part (--test) is untouched.";
     page.table(table);
   }
   add_curves(page, run.fit);
@@ -162,15 +176,17 @@ Report training_report(const timeseries::TrainRunResult& run, const timeseries::
         return set.series[i].rows - range.end >= model.horizon();
       });
   if (held_out) {
-    const auto result = over_held_out(run, set, context);
-    add_forecasts(page, result, set);
-    page.heading("Error by horizon");
-    page.paragraph(
-        "In the units of the data, over the rows behind those it was trained on, beside methods "
-        "without a model.");
-    page.columns({timeseries::backtest_section(timeseries::backtest_plot(result))});
+    add_or_say(page, [&] {
+      const auto result = over_held_out(run, set, context);
+      add_forecasts(page, result, set);
+      page.heading("Error by horizon");
+      page.paragraph(
+          "In the units of the data, over the rows behind those it was trained on, beside methods "
+          "without a model.");
+      page.columns({timeseries::backtest_section(timeseries::backtest_plot(result))});
+    });
   }
-  add_patches(page, model, set, context);
+  add_or_say(page, [&] { add_patches(page, model, set, context); });
   add_settings(page, context);
   return page;
 }

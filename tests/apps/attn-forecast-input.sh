@@ -80,6 +80,30 @@ refused 2 'no intervals.*--levels none' "$F" forecast --run constant --data cons
 ok "$F" backtest --run constant --data constant.csv --windows 2 --no-dlinear
 ok "$F" evaluate --data constant.csv --protocol 70-10-20 "${SMALL[@]}" --baselines none
 
+# Validation rows without a known value: the training stands, and is told what it lacks.
+edit ends.csv 'for x in r[len(r) * 8 // 10:]: x[1] = ""'
+ok "$F" train --data ends.csv "${SMALL[@]}" --out ends
+has "$W/err" '^warning: ends.csv: no validation row has a known value'
+has ends/report.html 'This part cannot be shown'
+
+# Options without effect, and files that are no forecasts.
+refused 2 '--test has no place in the protocol 70-10-20' "$F" evaluate --data "$DATA/series.csv" --test "$DATA/series.csv" --protocol 70-10-20
+refused 1 'series.csv: begins at' "$F" evaluate --data "$DATA/series.csv" --test "$DATA/series.csv" --protocol m4-hourly
+refused 2 '--plot draws' "$F" forecast --run "$DATA/run" --data "$DATA/series.csv" --series S1
+refused 2 '--threshold and --rise have no effect' "$F" train --data "$DATA/series.csv" "${SMALL[@]}" --cut fixed --threshold 2 --out r
+refused 2 'seasonal-naive learns nothing' "$F" train --data "$DATA/series.csv" --network seasonal-naive --horizon 4 --lr 1 --out r
+echo '{"seed": 77}' >seed.json
+refused 2 'seed.json: the key seed has no effect; give --seed' "$F" train --data "$DATA/series.csv" "${SMALL[@]}" --settings seed.json --out r
+ok "$F" forecast --run "$DATA/run" --data "$DATA/series.csv" --levels 5.12345 --out odd-level.csv
+ok "$F" plot --data "$DATA/series.csv" --forecast odd-level.csv --out odd-level.svg
+head -1 odd-level.csv >no-rows.csv
+refused 1 'no-rows.csv: holds no row' "$F" plot --forecast no-rows.csv --out no-rows.svg
+sed '1s/lower-5.12345,upper-5.12345/lower-x,upper-x/' odd-level.csv >bad-level.csv
+refused 1 'bad-level.csv: column lower-x: expected a level' "$F" plot --forecast bad-level.csv --out bad-level.svg
+ok "$F" forecast --run "$DATA/run" --data "$DATA/series.csv" --out odd.json
+ok "$F" info odd.json
+has "$W/out" '^kind +forecast'
+
 # Columns: unknown ones with the nearest name, a model of other columns, another frequency.
 train 1 "'vale'.*value" "$DATA/series.csv" --target vale
 train 1 "'dat'.*date" "$DATA/series.csv" --time dat

@@ -65,15 +65,22 @@ at::Tensor loss_of(const at::Tensor& forecast, const at::Tensor& given, Loss los
   return (each * known.to(forecast.scalar_type())).sum(1).sum() / count;
 }
 
-/// Loss of a batch. A forecast that is a sum is two learners: the plain map is taught by itself,
-/// the network by what the map leaves.
-at::Tensor loss_of(const Forecaster& forecaster, const WindowBatch& batch, const Pass& pass,
-                   Loss loss) {
-  if (!forecaster.share().defined())
-    return loss_of(forecaster.forward(batch, pass), batch.target, loss);
+/// What is minimised over a batch, and the loss of its forecasts.
+struct BatchLoss {
+  at::Tensor minimised, forecast;
+};
+
+/// A forecast that is a sum is two learners: the plain map is taught by itself, the network by what
+/// the map leaves.
+BatchLoss loss_of(const Forecaster& forecaster, const WindowBatch& batch, const Pass& pass,
+                  Loss loss) {
+  if (!forecaster.share().defined()) {
+    const at::Tensor own = loss_of(forecaster.forward(batch, pass), batch.target, loss);
+    return {own, own};
+  }
   const ForecastParts parts = forecaster.parts(batch, pass);
-  return loss_of(parts.base, batch.target, loss) +
-         loss_of(parts.base.detach() + parts.rest, batch.target, loss);
+  const at::Tensor sum = loss_of(parts.base.detach() + parts.rest, batch.target, loss);
+  return {loss_of(parts.base, batch.target, loss) + sum, sum};
 }
 
 /// One run of `fit`.
@@ -120,9 +127,9 @@ class Fit {
     const std::optional<PatchCuts> cuts =
         cached_cuts(forecaster_, batch.values, step.items, train_cuts_);
     if (cuts) pass.cuts = &*cuts;
-    const at::Tensor loss = loss_of(forecaster_, batch, pass, options_.loss);
-    loss.backward();
-    return loss.item<double>();
+    const BatchLoss loss = loss_of(forecaster_, batch, pass, options_.loss);
+    loss.minimised.backward();
+    return loss.forecast.item<double>();
   }
 
   Validation validate() {

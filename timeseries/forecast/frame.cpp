@@ -54,17 +54,17 @@ Statistics statistics_of(const T* x, int64_t length) {
 
 /// Writes z, m, s and the mask; returns whether anything is missing.
 template <class T>
-bool normalise(const T* x, int64_t rows, int64_t length, bool scaled, T* z, T* mean, T* sd,
-               T* mask) {
+bool normalise(const T* x, int64_t rows, int64_t length, const FrameOptions& o, T* z, T* mean,
+               T* sd, T* mask) {
   std::vector<int64_t> missing(static_cast<size_t>(rows));
   attn::core::run_tasks(attn::ops::torch_threads(), (rows + 31) / 32, [&](int64_t task) {
     for (int64_t n = 32 * task; n < std::min(32 * task + 32, rows); ++n) {
       const T* in = x + n * length;
       const Statistics s = statistics_of(in, length);
       missing[static_cast<size_t>(n)] = s.missing;
-      mean[n] = scaled ? static_cast<T>(s.mean) : T(0);
-      sd[n] = scaled ? static_cast<T>(s.sd) : T(1);
-      const T absent = scaled ? T(0) : static_cast<T>(s.mean);
+      mean[n] = o.normalise ? static_cast<T>(s.mean) : T(0);
+      sd[n] = o.normalise && o.scale ? static_cast<T>(s.sd) : T(1);
+      const T absent = o.normalise ? T(0) : static_cast<T>(s.mean);
       for (int64_t t = 0; t < length; ++t) {
         const bool known = !std::isnan(in[t]);
         z[n * length + t] = known ? (in[t] - mean[n]) / sd[n] : absent;
@@ -75,7 +75,7 @@ bool normalise(const T* x, int64_t rows, int64_t length, bool scaled, T* z, T* m
   return std::any_of(missing.begin(), missing.end(), [](int64_t count) { return count > 0; });
 }
 
-Framed normalised(const WindowBatch& batch, bool scaled, at::ScalarType type) {
+Framed normalised(const WindowBatch& batch, const FrameOptions& o, at::ScalarType type) {
   const at::Tensor x = batch.values.to(type).contiguous();
   Framed out;
   out.input = at::empty_like(x);
@@ -84,7 +84,7 @@ Framed normalised(const WindowBatch& batch, bool scaled, at::ScalarType type) {
   out.sd = at::empty({x.size(0), 1}, x.options());
   bool any = false;
   AT_DISPATCH_FLOATING_TYPES(type, "enter_frame", [&] {
-    any = normalise(x.const_data_ptr<scalar_t>(), x.size(0), x.size(1), scaled,
+    any = normalise(x.const_data_ptr<scalar_t>(), x.size(0), x.size(1), o,
                     out.input.mutable_data_ptr<scalar_t>(), out.mean.mutable_data_ptr<scalar_t>(),
                     out.sd.mutable_data_ptr<scalar_t>(), out.missing.mutable_data_ptr<scalar_t>());
   });
@@ -109,9 +109,8 @@ at::Tensor effect_of(const WindowBatch& batch, const at::Tensor& row, const Fram
     effect = periodic_rows(parameters.at("frame.season"), row, batch.phase, -lookback, length);
   if (o.known > 0) {
     const at::Tensor k = batch.known.to(type), beta = parameters.at("frame.known");
-    const at::Tensor own = o.channels == 1
-                               ? attn::nn::linear(k, beta).squeeze(2)
-                               : at::bmm(k, beta.index_select(0, row).unsqueeze(2)).squeeze(2);
+    const at::Tensor own = o.channels == 1 ? attn::nn::linear(k, beta).squeeze(2)
+                                           : (k * beta.index_select(0, row).unsqueeze(1)).sum(2);
     effect = effect.defined() ? effect + own : own;
   }
   return effect;
@@ -120,16 +119,14 @@ at::Tensor effect_of(const WindowBatch& batch, const at::Tensor& row, const Fram
 }  // namespace
 
 void to_json(nlohmann::json& j, const FrameOptions& o) {
-  j = {{"normalise", o.normalise},
-       {"affine", o.affine},
-       {"channels", o.channels},
-       {"season", o.season},
-       {"known", o.known}};
+  j = {{"normalise", o.normalise}, {"scale", o.scale},   {"affine", o.affine},
+       {"channels", o.channels},   {"season", o.season}, {"known", o.known}};
 }
 
 void from_json(const nlohmann::json& j, FrameOptions& o) {
   const char* where = "the frame of the forecaster";
   o.normalise = attn::io::get_or<bool>(j, "normalise", where, o.normalise);
+  o.scale = attn::io::get_or<bool>(j, "scale", where, o.scale);
   o.affine = attn::io::get_or<bool>(j, "affine", where, o.affine);
   o.channels = attn::io::get_or<int64_t>(j, "channels", where, o.channels);
   o.season = attn::io::get_or<int64_t>(j, "season", where, o.season);
@@ -156,7 +153,7 @@ std::vector<ParameterSpec> frame_parameters(const FrameOptions& o) {
 Framed enter_frame(const WindowBatch& batch, const FrameOptions& o, const Parameters& parameters,
                    int64_t horizon, at::ScalarType type) {
   check_batch(batch, o);
-  Framed out = normalised(batch, o.normalise, type);
+  Framed out = normalised(batch, o, type);
   const at::Tensor row = o.channels == 1 ? at::zeros_like(batch.channel) : batch.channel;
   if (o.affine) {
     out.weight = parameters.at("frame.weight").index_select(0, row).unsqueeze(1);

@@ -23,6 +23,7 @@ namespace timeseries {
 /// Q is the learned season (CycleNet, Lin et al., NeurIPS 2024), k the covariates known ahead.
 struct FrameOptions {
   bool normalise = true;  ///< else m = 0 and s = 1, and a missing value enters as the window's mean
+  bool scale = true;      ///< with normalise: divided by the window's sd; else s = 1
   bool affine = false;    ///< w and b per channel; else 1 and 0
   int64_t channels = 1;   ///< C: channels with parameters of their own; 1: all share them
   int64_t season = 0;     ///< S; 0: none

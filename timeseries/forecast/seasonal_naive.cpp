@@ -57,6 +57,9 @@ SeasonalNaive::SeasonalNaive(const SeasonalNaiveOptions& options) : options_(opt
 
 at::Tensor SeasonalNaive::forward(const WindowBatch& batch, const Pass& /*pass*/) const {
   const at::Tensor x = batch.values.to(at::kFloat).contiguous();
+  if (x.size(1) != options_.lookback)
+    throw attn::Error("the forecaster looks back " + std::to_string(options_.lookback) +
+                      " steps, the windows hold " + std::to_string(x.size(1)));
   at::Tensor y = at::empty({x.size(0), options_.horizon}, at::kFloat);
   for (int64_t n = 0; n < x.size(0); ++n)
     repeat_season(x.const_data_ptr<float>() + n * options_.lookback, options_,

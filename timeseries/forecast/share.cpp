@@ -12,7 +12,14 @@
 namespace timeseries {
 namespace {
 
-constexpr int64_t kWindows = 4096, kBatch = 896;
+constexpr int64_t kWindows = 4096, kBatch = 896, kFew = 64;
+
+/// Window i of `taken` that are spread over `count`. Neighbours are the channels of one origin, so
+/// that steps of a whole number would meet a few of them again and again.
+int64_t spread(int64_t i, int64_t count, int64_t taken) {
+  const int64_t step = count / taken;
+  return i * count / taken + (count % taken == 0 ? i % step : 0);
+}
 
 /// Sum of x (T) over the steps within `reach` of each.
 at::Tensor near_sums(const at::Tensor& x, int64_t reach) {
@@ -35,7 +42,7 @@ void fit_share(const Forecaster& forecaster, const WindowSource& source,
     std::vector<int64_t> numbers;
     std::vector<Window> part;
     for (int64_t i = first; i < std::min(first + kBatch, taken); ++i) {
-      numbers.push_back(i * count / taken);
+      numbers.push_back(spread(i, count, taken));
       part.push_back(windows[static_cast<size_t>(numbers.back())]);
     }
     const WindowBatch batch = source.gather(part);
@@ -49,7 +56,7 @@ void fit_share(const Forecaster& forecaster, const WindowSource& source,
     products += (left * rest).sum(0);
     squares += rest.square().sum(0);
   }
-  const int64_t reach = steps / 8;
+  const int64_t reach = taken < kFew ? steps : steps / 8;
   const at::Tensor above = near_sums(products, reach), below = near_sums(squares, reach);
   const at::Tensor share = at::where(below > 0, above / below, at::ones_like(below)).clamp(0, 1);
   forecaster.share().copy_(share);

@@ -8,6 +8,7 @@
 
 #include "attn/error.h"
 #include "attn/probe.h"
+#include "libattn/io/json.h"
 #include "timeseries/model/channel_columns.h"
 #include "timeseries/model/forecast_parts.h"
 #include "timeseries/model/intervals.h"
@@ -226,7 +227,12 @@ class Backtest {
     FitFiles files = options_.files;
     if (!files.folder.empty()) files.folder /= name;
     const attn::ProbeLayer label(name);
-    return kept_fit(past, tail_split(past, options.horizon), options, files, hooks_).model;
+    ModelOptions own = options;
+    // What was chosen for the model was chosen by rows that may lie behind these origins.
+    if (attn::io::get_or<bool>(model_.training, "transform_chosen", "the model", false) &&
+        own.network == model_.options.network)
+      own.transform.reset();
+    return kept_fit(past, tail_split(past, options.horizon), own, files, hooks_).model;
   }
 
   /// Forecasts of the windows, whose first origins are those numbered `first`, into the scores.
@@ -237,7 +243,14 @@ class Backtest {
     const Scaler scaler = scaler_of(model, work_.set, known);
     const WindowForecasts all =
         forecast_windows(model, source_for(model, padded, known), scaler, windows, hooks_);
-    ConformalIntervals intervals = intervals_at(model.intervals, out_.levels);
+    const bool bounded = !out_.levels.empty() && !model.intervals.levels.empty();
+    ConformalIntervals intervals;
+    if (bounded) intervals = intervals_at(model.intervals, out_.levels);
+    if (!bounded && !out_.levels.empty())
+      hooks_.warning(name_of(work_.set) +
+                     ": a model trained on the rows before a window has no intervals, since no "
+                     "residual of its validation rows was known; that window's coverage is not "
+                     "measured");
     ChannelColumns columns(work_.set);
     const auto steps = static_cast<size_t>(model.horizon()),
                asked = static_cast<size_t>(out_.horizon);
@@ -251,7 +264,12 @@ class Backtest {
           interval_scale(past, model.lookback(), model.season(), model.options.intervals.scaled,
                          scaler.of(w.series, w.channel));
       IntervalBounds bounds;
-      if (!out_.levels.empty()) bounds = bounds_of(intervals, w.channel, forecast, scale);
+      if (bounded) {
+        bounds = bounds_of(intervals, w.channel, forecast, scale);
+      } else {
+        bounds.low.assign(out_.levels.size() * asked, kMissing);
+        bounds.high = bounds.low;
+      }
       scores.errors.add(target, forecast, scale_of(w));
       if (!out_.levels.empty()) scores.intervals.add(target, bounds.low, bounds.high, scale_of(w));
       if (keep && options_.keep_forecasts) this->keep(w, target, forecast, bounds);

@@ -10,6 +10,7 @@
 #include "libattn/io/file_kind.h"
 #include "libattn/io/run_json.h"
 #include "libattn/io/table.h"
+#include "timeseries/model/forecast_file.h"
 #include "timeseries/model/forecast_model.h"
 #include "timeseries/series/calendar.h"
 #include "timeseries/series/series_digest.h"
@@ -81,16 +82,15 @@ bool holds_forecast(const attn::io::Table& table) {
   return table.has("channel") && table.has("forecast");
 }
 
-json forecast_facts(const attn::io::Table& table) {
-  const std::vector<std::string> channels = table.strings("channel");
-  const std::set<std::string> names(channels.begin(), channels.end());
+json forecast_facts(const ForecastFile& file) {
+  const ForecastTable& t = file.table;
   json levels = json::array();
-  for (const std::string& column : table.columns())
-    if (column.starts_with("lower-")) levels.push_back(column.substr(6));
+  for (const BandColumns& band : file.bands) levels.push_back(t.names[band.low].substr(6));
   return {{"kind", "forecast"},
-          {"rows", table.rows()},
-          {"columns", table.columns()},
-          {"channels", names},
+          {"rows", t.instants.size()},
+          {"columns", t.names},
+          {"channels", std::set<std::string>(t.channels.begin(), t.channels.end())},
+          {"series", std::set<std::string>(t.ids.begin(), t.ids.end()).size()},
           {"levels", levels}};
 }
 
@@ -115,8 +115,9 @@ json describe(const fs::path& path, const ReadOptions& options, const attn::Hook
                         "file or a run directory");
     if (attn::io::file_kind_of(path) == attn::io::FileKind::safetensors)
       return describe(load_forecast_model(path));
+    if (path.extension() == ".json") return forecast_facts(read_forecast(path));
     const attn::io::Table table = attn::io::Table::read(path);
-    if (holds_forecast(table)) return forecast_facts(table);
+    if (holds_forecast(table)) return forecast_facts(read_forecast(path));
   }
   return series_facts(path, options, hooks);
 }

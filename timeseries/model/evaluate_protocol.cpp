@@ -95,6 +95,7 @@ class Evaluation {
           options.protocol.season > 0 ? options.protocol.season : season_length(set.frequency);
     const ModelOptions o = resolved(base_, set, split_);
     base_.lookback = o.lookback;
+    base_.transform = o.transform;
     scaler_ = fit_scaler(set, split_.train, *o.scale);
     const WindowPlan plan = plan_windows(set, split_.test, {o.lookback, o.horizon, 1, 0});
     windows_ = plan.windows;
@@ -187,21 +188,22 @@ class Evaluation {
     const ConformalIntervals intervals = intervals_at(
         model.intervals, bounds ? std::vector<double>{out_.level} : std::vector<double>{});
     ChannelColumns columns(set_);
+    const Scaler own = scaler_of(model, set_);
     std::vector<double> forecast(static_cast<size_t>(out_.horizon));
     const auto take = [&](std::span<const Window> part, const at::Tensor& given,
                           const at::Tensor& /*target*/) {
       const at::Tensor y = given.to(at::kFloat).contiguous();
       const auto* value = y.const_data_ptr<float>();
       for (const Window& w : part) {
-        const Moments& m = scaler_.of(w.series, w.channel);
-        for (double& f : forecast) f = m.undo(static_cast<double>(*value++));
+        const Moments &m = scaler_.of(w.series, w.channel), &units = own.of(w.series, w.channel);
+        for (double& f : forecast) f = units.undo(static_cast<double>(*value++));
         const auto column = columns.of(w.series, w.channel);
         const auto past = column.first(static_cast<size_t>(w.origin));
         const auto target = column.subspan(past.size(), forecast.size());
         scores.add(target, forecast, m, scale_of(w));
         if (!bounds) continue;
         const double scale = interval_scale(past, model.lookback(), model.season(),
-                                            model.options.intervals.scaled, m);
+                                            model.options.intervals.scaled, units);
         scores.add_bounds(target, bounds_of(intervals, w.channel, forecast, scale), m);
       }
     };
@@ -233,7 +235,7 @@ class Evaluation {
   const attn::Hooks& hooks_;
   Split split_;
   ModelOptions base_;
-  Scaler scaler_;
+  Scaler scaler_;  // by which errors are standardised: never bent
   std::vector<Window> windows_;
   std::vector<double> scales_;  // (series, channel)
   EvaluationResult out_;

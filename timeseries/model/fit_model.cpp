@@ -14,6 +14,7 @@
 #include "libattn/io/json.h"
 #include "libattn/train/seed.h"
 #include "timeseries/forecast/make.h"
+#include "timeseries/model/channel_columns.h"
 #include "timeseries/model/entropy_stage.h"
 #include "timeseries/model/fit_files.h"
 #include "timeseries/model/intervals.h"
@@ -74,13 +75,14 @@ class Job {
       const attn::Hooks& hooks)
       : set_(set), split_(split), files_(files), hooks_(hooks) {
     ForecastModel& m = out_.model;
+    chosen_ = !options.transform;
     m.options = resolved(options, set, split);
     m.channels = set.channels;
     m.past_names = set.past_names;
     m.future_names = set.future_names;
     m.static_names = set.static_names;
     m.frequency = set.frequency;
-    m.scaler = fit_scaler(set, split.train, *m.options.scale);
+    m.scaler = fit_scaler(set, split.train, *m.options.scale, *m.options.transform);
   }
 
   ModelFit run() {
@@ -89,8 +91,7 @@ class Job {
     warn_of_columns(m.scaler, set_, hooks_);
     const WindowPlan train = training_windows(set_, split_, o);
     if (!train.told().empty()) hooks_.warning(name_of(set_) + ": " + train.told());
-    const std::vector<Window> validation =
-        plan_windows(set_, split_.validation, {o.lookback, o.horizon, 1, 0}).windows;
+    const std::vector<Window> validation = judging_windows();
     digest_ = fit_digest(set_, split_, o);
     begin_files(files_, digest_, hooks_);
     json training = {{"entropy", json()}};
@@ -102,6 +103,23 @@ class Job {
   }
 
  private:
+  /// The windows of the validation rows that can judge: with a known target, of a column whose
+  /// scale is known.
+  std::vector<Window> judging_windows() const {
+    const ModelOptions& o = out_.model.options;
+    std::vector<Window> windows =
+        plan_windows(set_, split_.validation, {o.lookback, o.horizon, 1, 0}).windows;
+    ChannelColumns columns(set_);
+    std::erase_if(windows, [&](const Window& w) {
+      if (out_.model.scaler.of(w.series, w.channel).flat) return true;
+      const auto target =
+          columns.of(w.series, w.channel)
+              .subspan(static_cast<size_t>(w.origin), static_cast<size_t>(o.horizon));
+      return std::all_of(target.begin(), target.end(), [](double x) { return std::isnan(x); });
+    });
+    return windows;
+  }
+
   Patching fit_patcher_stage(json& training) {
     ForecastModel& m = out_.model;
     PatcherFit fit = fit_patcher({set_, split_, m.options, m.scaler, digest_}, files_, hooks_);
@@ -135,8 +153,9 @@ class Job {
     out_.validation = {NAN, NAN, 0, 0};
     if (validation.empty()) {
       hooks_.warning(name_of(set_) +
-                     ": no window validates, so the last epoch is taken and the model has no "
-                     "intervals; give more rows, or a shorter --horizon");
+                     ": no validation row has a known value of a column that varies, so the last "
+                     "epoch is taken and the model has no intervals; give more rows, or a shorter "
+                     "--horizon");
       return;
     }
     const attn::ProbePause repeated;  // the best epoch's validation
@@ -166,6 +185,7 @@ class Job {
          {"windows", {{"train", train.windows.size()}, {"validation", validation.size()}}},
          {"short_series", train.short_series.size()},
          {"seed", m.options.seed},
+         {"transform_chosen", chosen_},
          {"forecaster", epochs_of(out_.forecaster)},
          {"seen", seen_of(set_, split_)}});
     m.training = std::move(training);
@@ -181,6 +201,7 @@ class Job {
   const FitFiles& files_;
   const attn::Hooks& hooks_;
   std::string digest_;
+  bool chosen_ = false;  // the transform, by the data
   ModelFit out_;
 };
 

@@ -87,19 +87,27 @@ Texts texts_of_json(const fs::path& path) {
   return out;
 }
 
-std::vector<double> levels_in(const std::vector<std::string>& names, const fs::path& path) {
-  std::vector<double> levels;
-  for (const std::string& name : names) {
-    if (!name.starts_with("lower-")) continue;
-    const std::string level = name.substr(6);
+std::vector<BandColumns> bands_in(const std::vector<std::string>& names, const fs::path& path) {
+  std::vector<BandColumns> bands;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!names[i].starts_with("lower-")) continue;
+    const std::string level = names[i].substr(6);
     const std::string other = "upper-" + level;
-    if (std::find(names.begin(), names.end(), other) == names.end())
+    const auto upper = std::find(names.begin(), names.end(), other);
+    if (upper == names.end())
       throw attn::Error(
-          fmt::format("{}: column {} is missing beside {}", path.string(), other, name));
-    levels.push_back(std::strtod(level.c_str(), nullptr) / 100);
+          fmt::format("{}: column {} is missing beside {}", path.string(), other, names[i]));
+    char* end = nullptr;
+    const double share = std::strtod(level.c_str(), &end) / 100;
+    if (level.empty() || *end != '\0' || !(share > 0 && share < 1))
+      throw attn::Error(fmt::format(
+          "{}: column {}: expected a level between 0 and 100 behind lower-, as in lower-80",
+          path.string(), names[i]));
+    bands.push_back({share, i, static_cast<size_t>(upper - names.begin())});
   }
-  std::sort(levels.begin(), levels.end());
-  return levels;
+  std::sort(bands.begin(), bands.end(),
+            [](const BandColumns& a, const BandColumns& b) { return a.level < b.level; });
+  return bands;
 }
 
 }  // namespace
@@ -108,9 +116,13 @@ ForecastFile read_forecast(const fs::path& path) {
   Texts texts = path.extension() == ".json" ? texts_of_json(path) : texts_of_table(path);
   ForecastFile out;
   out.path = path;
+  if (texts.channels.empty())
+    throw attn::Error(path.string() +
+                      ": holds no row of a forecast; give a file that the verb "
+                      "forecast finished");
   const StampColumn stamps = parse_stamps(texts.stamps, {.locate = texts.locate});
   out.calendar = stamps.format.pattern != "#";
-  out.levels = levels_in(texts.names, path);
+  out.bands = bands_in(texts.names, path);
   out.table.ids = std::move(texts.ids);
   out.table.ids.resize(texts.channels.size());
   out.table.channels = std::move(texts.channels);

@@ -13,17 +13,23 @@
 
 namespace timeseries {
 
+/// Where the bounds of a level stand among the names of a table.
+struct BandColumns {
+  double level = 0;
+  size_t low = 0, high = 0;
+};
+
 /// What write_forecast wrote.
 struct ForecastFile {
   std::filesystem::path path;
   ForecastTable table;
-  bool calendar = true;        ///< stamps are instants; else whole numbers
-  std::vector<double> levels;  ///< (K) ascending: of each "lower-80" with its "upper-80"
+  bool calendar = true;            ///< stamps are instants; else whole numbers
+  std::vector<BandColumns> bands;  ///< (K) by level: of each "lower-80" with its "upper-80"
 };
 
 /// Reads CSV, Parquet and JSON as write_forecast writes them. Throws Error naming file, row and
-/// column: no columns `channel` and `forecast`, a stamp or a number that is none, a bound without
-/// the other.
+/// column: no columns `channel` and `forecast`, no row, a stamp or a number that is none, a bound
+/// without the other or of no level.
 ForecastFile read_forecast(const std::filesystem::path& path);
 
 struct DrawOptions {

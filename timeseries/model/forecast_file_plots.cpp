@@ -43,6 +43,9 @@ void keep(std::vector<Subject>& subjects, std::string Subject::*part,
   std::vector<std::string> names;
   for (const Subject& subject : subjects)
     if (names.empty() || names.back() != subject.*part) names.push_back(subject.*part);
+  if (names == std::vector<std::string>{""})
+    throw attn::Error(std::string(option) + " " + attn::io::quote_text(*wanted) +
+                      ": the file holds one series without an id; leave " + option + " out");
   std::erase_if(subjects, [&](const Subject& subject) { return subject.*part != *wanted; });
   if (subjects.empty())
     throw attn::Error(std::string(option) + " " + attn::io::quote_text(*wanted) +
@@ -70,31 +73,20 @@ std::optional<Curve> curve_of(const SeriesSet& set, const Subject& subject) {
   return out;
 }
 
-std::string level_name(double level) {
-  return attn::io::number_text(std::round(level * 1e6) / 1e4);
-}
-
 /// The rows of one subject, into a picture.
 void add_forecast(ForecastPlot& plot, const ForecastFile& file, const Subject& subject) {
   const ForecastTable& t = file.table;
-  const auto column = [&](const std::string& name) {
-    const auto found = std::find(t.names.begin(), t.names.end(), name);
-    return static_cast<size_t>(found - t.names.begin());
-  };
-  std::vector<std::pair<size_t, size_t>> bounds;
-  for (const double level : file.levels) {
-    bounds.emplace_back(column("lower-" + level_name(level)), column("upper-" + level_name(level)));
-    plot.bands.push_back({level, {}, {}});
-  }
-  const size_t point = column("forecast");
+  for (const BandColumns& band : file.bands) plot.bands.push_back({band.level, {}, {}});
+  const auto point =
+      static_cast<size_t>(std::find(t.names.begin(), t.names.end(), "forecast") - t.names.begin());
   for (size_t r = 0; r < t.instants.size(); ++r) {
     if (t.ids[r] != subject.id || t.channels[r] != subject.channel) continue;
     const double* row = t.values.data() + r * t.names.size();
     plot.stamps.push_back(t.instants[r]);
     plot.forecast.push_back(row[point]);
-    for (size_t k = 0; k < bounds.size(); ++k) {
-      plot.bands[k].low.push_back(row[bounds[k].first]);
-      plot.bands[k].high.push_back(row[bounds[k].second]);
+    for (size_t k = 0; k < file.bands.size(); ++k) {
+      plot.bands[k].low.push_back(row[file.bands[k].low]);
+      plot.bands[k].high.push_back(row[file.bands[k].high]);
     }
   }
 }

@@ -276,7 +276,9 @@ void require_same_columns(const ForecastModel& m, const SeriesSet& set) {
   require(set, "covariates known up to now", set.past_names, m.past_names);
   require(set, "covariates known ahead", set.future_names, m.future_names);
   require(set, "static covariates", set.static_names, m.static_names);
-  if (normalised(set.frequency) != normalised(m.frequency))
+  Frequency found = normalised(set.frequency), wanted = normalised(m.frequency);
+  found.month_end = wanted.month_end = false;  // which day of a month tells no step
+  if (found != wanted)
     throw attn::Error(name_of(set) + ": its rows are " + frequency_words(set.frequency) +
                       " apart, the model was trained on steps of " + frequency_words(m.frequency) +
                       "; give rows at that step, or train a model on these");

@@ -11,6 +11,7 @@
 #include "libattn/io/text.h"
 #include "libattn/train/seed.h"
 #include "timeseries/model/channel_columns.h"
+#include "timeseries/model/unit_errors.h"
 #include "timeseries/score/level_text.h"
 #include "timeseries/score/residuals.h"
 
@@ -68,7 +69,7 @@ double parse_level(std::string_view word) {
 
 double interval_scale(std::span<const double> history, int64_t lookback, int64_t season,
                       bool scaled, const Moments& moments) {
-  if (!scaled) return moments.sd;
+  if (!scaled) return moments.unit();
   const size_t window = std::min(history.size(), static_cast<size_t>(lookback));
   const double own = residual_scale(history.last(window), season);
   if (!std::isnan(own)) return own;
@@ -84,6 +85,7 @@ Calibration calibrate(const ForecastModel& model, const SeriesSet& set, const Wi
       {horizon, channels, 0, attn::train::derive_seed(model.options.seed, "conformal")});
   ChannelColumns columns(set);
   const Scaler scaler = scaler_of(model, set);
+  UnitErrors errors;
   std::vector<double> target(static_cast<size_t>(horizon)), forecast(target.size());
   const auto take = [&](std::span<const Window> part, const at::Tensor& f, const at::Tensor& y) {
     const at::Tensor forecasts = f.to(at::kFloat).contiguous(), targets = y.contiguous();
@@ -97,10 +99,12 @@ Calibration calibrate(const ForecastModel& model, const SeriesSet& set, const Wi
           interval_scale(columns.before(w.series, w.channel, w.origin), model.lookback(),
                          model.season(), model.options.intervals.scaled, moments);
       sample.add(w.channel, target, forecast, scale);
+      errors.add(target, forecast, moments.unit());
     }
   };
+  evaluate(*model.forecaster, source, windows, hooks, take);
   Calibration out;
-  out.errors = evaluate(*model.forecaster, source, windows, hooks, take);
+  out.errors = errors.errors();
   if (any_known(sample, horizon, channels))
     out.intervals = conformal_intervals(sample, {stored_levels(), model.options.intervals.symmetric,
                                                  model.options.intervals.shrink});

@@ -8,6 +8,7 @@
 #include "libattn/io/nearest_name.h"
 #include "libattn/io/text.h"
 #include "libattn/train/train_options.h"
+#include "timeseries/model/transform_choice.h"
 #include "timeseries/series/calendar.h"
 #include "timeseries/series/calendar_features.h"
 #include "timeseries/series/read.h"
@@ -35,6 +36,15 @@ int64_t longest(const std::vector<RowSpan>& ranges) {
   return rows;
 }
 
+/// Rows that nine of ten ranges have.
+int64_t most_have(const std::vector<RowSpan>& ranges) {
+  std::vector<int64_t> rows;
+  for (const RowSpan& range : ranges) rows.push_back(range.size());
+  const auto place = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 10);
+  std::nth_element(rows.begin(), place, rows.end());
+  return *place;
+}
+
 /// Whether rows of the same place in a season are the same time of all series.
 bool common_clock(const SeriesSet& set) {
   return set.frequency.unit != Unit::index || set.series.size() == 1;
@@ -43,6 +53,17 @@ bool common_clock(const SeriesSet& set) {
 bool fits_length(const BoundaryOptions& o) {
   return !o.reference &&
          (o.rule == CutRule::both || o.rule == CutRule::rise || o.rule == CutRule::threshold);
+}
+
+/// Steps of two weeks, or one, that a look-back may hold, where `season` is a day of hours or parts
+/// of hours; else 0. Steps that are only numbered may be hours.
+int64_t weeks(const Frequency& frequency, int64_t season) {
+  const bool within_day = frequency.unit == Unit::hour || frequency.unit == Unit::minute ||
+                          frequency.unit == Unit::index;
+  if (!within_day || season < 24 || season % 24 != 0) return 0;
+  for (const int64_t days : {14, 7})
+    if (days * season <= kLongestLookback) return days * season;
+  return 0;
 }
 
 /// `automatic`: nobody has named the look-back.
@@ -83,7 +104,11 @@ void set_networks(ModelOptions& o, const SeriesSet& set) {
     network.frame.season = o.cycle.value_or(0);
   };
   put(o.entrope);
+  // Where swings are bent to be alike, dividing by the window's sd would magnify calm windows.
+  if (*o.transform == Transform::asinh) o.entrope.frame.scale = false;
   put(o.patchtst);
+  o.patchtst.patch = std::min(o.patchtst.patch, o.lookback);
+  o.patchtst.stride = std::min(o.patchtst.stride, o.patchtst.patch);
   put(o.dlinear);
   o.entrope.past = static_cast<int64_t>(set.past_names.size() + set.static_names.size());
   if (o.entrope.vocabulary > 0) o.entrope.vocabulary = o.patching.entropy_model.vocabulary;
@@ -130,6 +155,7 @@ ModelOptions default_options(Network network, int64_t channels) {
   o.network = network;
   if (network == Network::entrope) return o;
   o.fit = FitOptions();
+  o.transform = Transform::none;
   o.least_steps = 0;
   attn::train::TrainOptions& t = o.fit.optimisation;
   t.weight_decay = 0;
@@ -169,9 +195,11 @@ void check(const ModelOptions& o) {
                            attn::io::number_text(*o.patching.mean_length));
 }
 
-int64_t automatic_lookback(const Split& split, int64_t horizon, int64_t season) {
-  const int64_t wanted = std::min(std::max(kLookback, 2 * season), kLongestLookback);
-  const int64_t room = longest(split.train) / 2 - horizon;
+int64_t automatic_lookback(const Split& split, const Frequency& frequency, int64_t horizon,
+                           int64_t season) {
+  const int64_t wanted = std::max(weeks(frequency, season),
+                                  std::min(std::max(kLookback, 2 * season), kLongestLookback));
+  const int64_t room = std::min(longest(split.train) / 2, 2 * most_have(split.train) / 3) - horizon;
   return std::max<int64_t>(1, std::min(wanted, room));
 }
 
@@ -180,9 +208,10 @@ ModelOptions resolved(const ModelOptions& options, const SeriesSet& set, const S
   ModelOptions o = options;
   o.season = std::max<int64_t>(1, o.season.value_or(season_length(set.frequency)));
   const bool automatic = o.lookback == 0;
-  if (automatic) o.lookback = automatic_lookback(split, o.horizon, *o.season);
+  if (automatic) o.lookback = automatic_lookback(split, set.frequency, o.horizon, *o.season);
   require_rows(o, set, split, automatic);
   if (!o.scale) o.scale = set.series.size() > 1 ? ScaleBy::series : ScaleBy::channel;
+  if (!o.transform) o.transform = choose_transform(set, split, o);
   if (!o.cycle) {
     const bool learned = o.network == Network::entrope && *o.season > 1 && common_clock(set) &&
                          longest(split.train) >= 2 * *o.season;

@@ -57,10 +57,11 @@ struct ModelOptions {
                                   ///< entrope where the series have a common clock, else none
   bool calendar = false;          ///< calendar features as covariates known ahead
   std::optional<ScaleBy> scale;   ///< not set: by channel for one series, by series for more
-  int64_t stride = 1;             ///< rows between training windows
-  PatchingOptions patching;       ///< of entrope
-  EntropeOptions entrope;         ///< look-back, horizon, covariates and frame sizes are set from
-  PatchTstOptions patchtst;       ///< the data, here and in the next two
+  std::optional<Transform> transform;  ///< of the values; not set: choose_transform
+  int64_t stride = 1;                  ///< rows between training windows
+  PatchingOptions patching;            ///< of entrope
+  EntropeOptions entrope;    ///< look-back, horizon, covariates and frame sizes are set from
+  PatchTstOptions patchtst;  ///< the data, here and in the next two
   DLinearOptions dlinear;
   FitOptions fit;              ///< its optimisation.seed, and that of the entropy model, are `seed`
   int64_t least_steps = 1300;  ///< epochs are raised until they take as many steps; 0: they are not
@@ -78,15 +79,18 @@ ModelOptions default_options(Network network, int64_t channels = 7);
 /// Throws UsageError, one sentence, on the first option out of its range.
 void check(const ModelOptions& options);
 
-/// `options` with nothing automatic left: look-back, season, cycle, scaling, covariates, epochs and
-/// seeds.
+/// `options` with nothing automatic left: look-back, season, cycle, scaling, transform, covariates,
+/// epochs and seeds.
 /// Throws UsageError as check() does; Error, naming the file, where look-back or horizon are longer
 /// than the training rows of all series.
 ModelOptions resolved(const ModelOptions& options, const SeriesSet& set, const Split& split);
 
-/// 96, or two seasons where these are longer, or what half of the longest training range leaves
-/// beside the horizon; at most 512, at least 1.
-int64_t automatic_lookback(const Split& split, int64_t horizon, int64_t season);
+/// Two weeks where a season is a day of 24 steps or more and 512 steps hold them, else one week,
+/// else 96 or two seasons where these are longer, 512 at most; not more than half of the longest
+/// training range leaves beside the horizon, nor two thirds of the rows that 9 of 10 ranges have;
+/// at least 1.
+int64_t automatic_lookback(const Split& split, const Frequency& frequency, int64_t horizon,
+                           int64_t season);
 
 /// Every key, as configuration files and model files hold it.
 void to_json(nlohmann::json& j, const ModelOptions& options);

@@ -122,6 +122,10 @@ ModelOptions read_all(const json& j, const std::string& where) {
   in.read("cycle", o.cycle);
   in.read("calendar", o.calendar);
   o.scale = scale_of(in);
+  std::optional<std::string> transform;
+  in.read("transform", transform);
+  o.transform.reset();
+  if (transform) o.transform = transform_of(*transform, where);
   in.read("stride", o.stride);
   read_patching(j.at("patching"), where, o.patching);
   in.part("entrope", o.entrope);
@@ -147,6 +151,7 @@ void to_json(json& j, const ModelOptions& o) {
        {"cycle", or_null(o.cycle)},
        {"calendar", o.calendar},
        {"scale", o.scale ? json(word_of(*o.scale)) : json()},
+       {"transform", o.transform ? json(to_string(*o.transform)) : json()},
        {"stride", o.stride},
        {"patching", patching_json(o.patching)},
        {"entrope", o.entrope},

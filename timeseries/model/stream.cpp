@@ -36,31 +36,72 @@ class RunningDifference {
   int64_t pairs_ = 0;
 };
 
-/// Mean and population sd of all known values so far (Welford 1962).
+/// Mean and population sd of all values so far (Welford 1962; West 1979 for `times`).
 class RunningMoments {
  public:
-  void add(double x) {
-    if (std::isnan(x)) return;
-    ++count_;
-    const double away = x - mean_;
-    mean_ += away / static_cast<double>(count_);
-    squares_ += away * (x - mean_);
+  void add(double x, int64_t times = 1) {
+    if (times == 0) return;
+    count_ += times;
+    const double away = x - mean_, weight = static_cast<double>(times);
+    mean_ += away * weight / static_cast<double>(count_);
+    squares_ += away * (x - mean_) * weight;
   }
-  /// As fit_scaler has them.
-  Moments moments() const {
-    if (count_ == 0) return {};
-    const double sd = std::sqrt(squares_ / static_cast<double>(count_));
-    return {mean_, sd > 1e-10 * std::abs(mean_) ? sd : 1};
-  }
+  int64_t count() const { return count_; }
+  double mean() const { return mean_; }
+  double sd() const { return std::sqrt(squares_ / static_cast<double>(count_)); }
 
  private:
   int64_t count_ = 0;
   double mean_ = 0, squares_ = 0;
 };
 
+/// Moments of a series that the model does not know, as scaler_for finds them.
+class OwnMoments {
+ public:
+  explicit OwnMoments(Transform transform) : transform_(transform) {}
+
+  void add(double x) {
+    if (std::isnan(x)) return;
+    plain_.add(x);
+    if (transform_ == Transform::none) return;
+    zeros_ += static_cast<int64_t>(x == 0);
+    if (x == 0 || nonzero_ == kBendValues) {
+      bent_.add(bent(x));
+    } else {
+      bend_anew(x);
+    }
+  }
+  Moments moments() const {
+    if (plain_.count() == 0) return {};
+    const double mean = plain_.mean(), sd = plain_.sd();
+    if (sd <= constant_below(mean, plain_.count())) return {mean, 1};
+    if (!(bend_ > 0)) return {mean, sd};
+    return {bent_.mean(), bent_.sd(), bend_, sd};
+  }
+
+ private:
+  double bent(double x) const { return bend_ > 0 ? std::asinh(x / bend_) : x; }
+  void bend_anew(double x) {
+    first_.push_back(x);
+    magnitudes_ += std::abs(x);
+    ++nonzero_;
+    bend_ = bend_of(magnitudes_ / static_cast<double>(nonzero_));
+    bent_ = {};
+    bent_.add(0, zeros_);
+    for (const double each : first_) bent_.add(bent(each));
+  }
+
+  Transform transform_;
+  RunningMoments plain_, bent_;
+  double bend_ = 0, magnitudes_ = 0;
+  int64_t zeros_ = 0, nonzero_ = 0;
+  std::vector<double> first_;  // that are not 0 and decide where it bends
+};
+
 struct ChannelSums {
+  explicit ChannelSums(Transform transform) : moments(transform) {}
   RunningDifference season, neighbour;
-  RunningMoments moments;
+  OwnMoments moments;
 };
 
 void require_numbers(const char* what, std::span<const double> values, size_t wanted) {
@@ -88,7 +129,7 @@ struct StreamForecaster::State {
     recent.series = {std::move(own)};
     start = tail().start;
     rows = tail().rows;
-    sums.resize(history.channels.size());
+    sums.assign(history.channels.size(), ChannelSums(model.scaler.transform));
     for (int64_t r = 0; r < rows; ++r) count_row(r);
     known_series = model.scaler.by == ScaleBy::channel ||
                    std::find(model.scaler.series.begin(), model.scaler.series.end(), tail().id) !=
@@ -134,7 +175,7 @@ struct StreamForecaster::State {
   }
 
   double scale(std::span<const double> past, size_t channel, const Moments& moments) const {
-    if (!model.options.intervals.scaled) return moments.sd;
+    if (!model.options.intervals.scaled) return moments.unit();
     const auto window = std::min(past.size(), static_cast<size_t>(model.lookback()));
     for (const double found : {residual_scale(past.last(window), model.season()),
                                sums[channel].season.mean(), sums[channel].neighbour.mean()})

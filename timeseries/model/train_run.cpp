@@ -15,6 +15,7 @@
 #include "timeseries/model/fit_files.h"
 #include "timeseries/model/intervals.h"
 #include "timeseries/model/predict.h"
+#include "timeseries/model/unit_errors.h"
 #include "timeseries/score/interval_metrics.h"
 
 namespace timeseries {
@@ -32,7 +33,8 @@ const std::vector<double>& told_levels() {
   return levels;
 }
 
-/// Standardised errors and coverage over the windows of one part; null without any.
+/// Errors in standard deviations of the data and coverage over the windows of one part; null
+/// without any.
 json part_metrics(const ForecastModel& model, const SeriesSet& set,
                   const std::vector<RowSpan>& rows, const attn::Hooks& hooks) {
   const std::vector<Window> windows =
@@ -42,11 +44,11 @@ json part_metrics(const ForecastModel& model, const SeriesSet& set,
   const ConformalIntervals intervals =
       intervals_at(model.intervals, bounds ? told_levels() : std::vector<double>());
   HorizonIntervals sums(told_levels(), model.horizon());
+  UnitErrors errors;
   ChannelColumns columns(set);
   std::vector<double> forecast(static_cast<size_t>(model.horizon()));
   const auto take = [&](std::span<const Window> part, const at::Tensor& given,
                         const at::Tensor& /*target*/) {
-    if (!bounds) return;
     const at::Tensor y = given.to(at::kFloat).contiguous();
     const auto* value = y.const_data_ptr<float>();
     for (const Window& w : part) {
@@ -54,17 +56,21 @@ json part_metrics(const ForecastModel& model, const SeriesSet& set,
       for (double& f : forecast) f = m.undo(static_cast<double>(*value++));
       const auto column = columns.of(w.series, w.channel);
       const auto past = column.first(static_cast<size_t>(w.origin));
+      const auto target = column.subspan(past.size(), forecast.size());
+      errors.add(target, forecast, m.unit());
+      if (!bounds) continue;
       const double scale =
           interval_scale(past, model.lookback(), model.season(), model.options.intervals.scaled, m);
       const IntervalBounds b = bounds_of(intervals, w.channel, forecast, scale);
-      sums.add(column.subspan(past.size(), forecast.size()), b.low, b.high, m.sd);
+      sums.add(target, b.low, b.high, m.unit());
     }
   };
-  const Errors errors = evaluate(*model.forecaster, source_for(model, set), windows, hooks, take);
-  json out = {{"mse", number(errors.mse)},
-              {"mae", number(errors.mae)},
-              {"windows", errors.windows},
-              {"values", errors.values}};
+  evaluate(*model.forecaster, source_for(model, set), windows, hooks, take);
+  const Errors found = errors.errors();
+  json out = {{"mse", number(found.mse)},
+              {"mae", number(found.mae)},
+              {"windows", found.windows},
+              {"values", found.values}};
   for (size_t k = 0; bounds && k < told_levels().size(); ++k)
     out["coverage"][fmt::format("{:.6g}", 100 * told_levels()[k])] =
         number(sums.overall(k).coverage());

@@ -164,7 +164,7 @@ EntropyTraining train_entropy_model(const EntropyModelOptions& model_options,
   if (!watched.empty()) {
     task.validation_columns = {"validation_cross_entropy"};
     task.validate = [&] {
-      const double ce = mean_cross_entropy(model, tokeniser, data.validation, watched, hooks);
+      const double ce = mean_cross_entropy(model, tokeniser, data.validation, watched, {});
       return attn::train::Validation{-ce, {ce}};
     };
   }

@@ -6,7 +6,9 @@
 #include "attn/error.h"
 #include "libattn/io/nearest_name.h"
 #include "libattn/io/text.h"
+#include "timeseries/series/calendar.h"
 #include "timeseries/series/read.h"
+#include "timeseries/series/stamp.h"
 
 namespace timeseries {
 namespace {
@@ -69,6 +71,22 @@ ProtocolParts parts_of(const Protocol& protocol, int64_t rows, const std::string
                     protocol.name + " needs " + wanted + " or more; take another --protocol");
 }
 
+/// Where rows have stamps, those of the tail go on where the series ends.
+void require_next(const SeriesSet& train, const Series& s, const SeriesSet& test,
+                  const Series& tail) {
+  if (train.frequency.unit == Unit::index && test.frequency.unit == Unit::index) return;
+  if (train.frequency != test.frequency)
+    throw attn::Error(name_of(test, tail) + ": its rows are " + frequency_text(test.frequency) +
+                      " apart, those of " + name_of(train) + " " + frequency_text(train.frequency) +
+                      "; take the test file that belongs to it");
+  const Instant next = advance(s.start, train.frequency, s.rows);
+  if (tail.start != next)
+    throw attn::Error(name_of(test, tail) + ": begins at " + format_stamp(tail.start, test.stamps) +
+                      ", expected " + format_stamp(next, train.stamps) +
+                      ", the step behind the last of " + name_of(train) +
+                      "; take the test file that belongs to it");
+}
+
 SeriesSet joined(SeriesSet train, const SeriesSet& test) {
   if (train.channels != test.channels) {
     throw attn::Error(name_of(test) + ": has the columns " + attn::io::list_names(test.channels) +
@@ -87,6 +105,7 @@ SeriesSet joined(SeriesSet train, const SeriesSet& test) {
       throw attn::Error(name_of(test) + ": has no series " + quote_text(s.id) + " of " +
                         name_of(train) + "; take the test file that belongs to it");
     const Series& tail = *found->second;
+    require_next(train, s, test, tail);
     s.values.insert(s.values.end(), tail.values.begin(), tail.values.end());
     s.rows += tail.rows;
     by_id.erase(found);

@@ -27,6 +27,33 @@ nlohmann::json written(const std::vector<std::string>& names, const std::vector<
   return {{"names", names}, {"mean", means(moments)}, {"sd", spreads(moments)}};
 }
 
+/// With what they are bent by, where they are.
+nlohmann::json written_values(const Scaler& s) {
+  nlohmann::json out = written(s.channels, s.values);
+  if (s.transform == Transform::none) return out;
+  for (const Moments& m : s.values) {
+    out["bend"].push_back(m.bend);
+    out["spread"].push_back(m.spread);
+  }
+  return out;
+}
+
+void read_bends(const nlohmann::json& j, std::vector<Moments>& values) {
+  using Numbers = std::vector<double>;
+  const Numbers bend = attn::io::get<Numbers>(j, "values.bend", kWhere),
+                spread = attn::io::get<Numbers>(j, "values.spread", kWhere);
+  const auto positive = [](double x) { return std::isfinite(x) && x > 0; };
+  bool sound = bend.size() == values.size() && spread.size() == values.size();
+  for (size_t i = 0; sound && i < values.size(); ++i) {
+    values[i].bend = bend[i];
+    values[i].spread = spread[i];
+    sound = (bend[i] == 0 || positive(bend[i])) && positive(spread[i]);
+  }
+  if (!sound)
+    throw attn::Error(std::string(kWhere) + ": key values: expected " +
+                      std::to_string(values.size()) + " bends and spreads that are not negative");
+}
+
 std::vector<Moments> read(const nlohmann::json& j, const std::string& key, size_t count) {
   using Numbers = std::vector<double>;
   const Numbers mean = attn::io::get<Numbers>(j, key + ".mean", kWhere),
@@ -57,7 +84,8 @@ std::vector<std::string> names(const nlohmann::json& j, const std::string& key) 
 void to_json(nlohmann::json& j, const Scaler& s) {
   j = {{"by", s.by == ScaleBy::channel ? "channel" : "series"},
        {"series", s.series},
-       {"values", written(s.channels, s.values)},
+       {"transform", to_string(s.transform)},
+       {"values", written_values(s)},
        {"past", written(s.past_names, s.past)},
        {"future", written(s.future_names, s.future)},
        {"static", written(s.static_names, s.statics)}};
@@ -71,6 +99,7 @@ void from_json(const nlohmann::json& j, Scaler& s) {
   }
   s = {};
   s.by = by == "channel" ? ScaleBy::channel : ScaleBy::series;
+  s.transform = transform_of(attn::io::get_or<std::string>(j, "transform", kWhere, "none"), kWhere);
   s.series = names(j, "series");
   s.channels = names(j, "values.names");
   s.past_names = names(j, "past.names");
@@ -78,6 +107,7 @@ void from_json(const nlohmann::json& j, Scaler& s) {
   s.static_names = names(j, "static.names");
   const size_t groups = s.by == ScaleBy::channel ? 1 : s.series.size();
   s.values = read(j, "values", groups * s.channels.size());
+  if (s.transform != Transform::none) read_bends(j, s.values);
   s.past = read(j, "past", s.past_names.size());
   s.future = read(j, "future", s.future_names.size());
   s.statics = read(j, "static", s.static_names.size());

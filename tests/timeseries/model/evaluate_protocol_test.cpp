@@ -61,6 +61,7 @@ TEST(EvaluateProtocol, FloorsOfEtth1OverEveryTestWindow) {
   EvaluateOptions o;
   o.protocol = protocol_of("ett-hour");
   o.model = default_options(Network::seasonal_naive);
+  o.model.lookback = 96;
   o.baselines = {};
   const EvaluationResult result = evaluate_protocol(read_series(path).set, o, {});
   EXPECT_EQ(result.test_windows, 7 * (2880 - 96 + 1));

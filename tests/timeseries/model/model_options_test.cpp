@@ -88,12 +88,12 @@ TEST(ModelOptions, ResolvedLeavesNothingAutomatic) {
   o.calendar = true;
   o.seed = 5;
   const ModelOptions r = resolved(o, one, tail_split(one, o.horizon));
-  EXPECT_EQ(r.lookback, 96);
+  EXPECT_EQ(r.lookback, 336);
   EXPECT_EQ(r.season, 24);
   EXPECT_EQ(r.cycle, 24);
   EXPECT_EQ(r.scale, ScaleBy::channel);
   EXPECT_EQ(r.patching.mean_length, 8);
-  EXPECT_EQ(r.entrope.lookback, 96);
+  EXPECT_EQ(r.entrope.lookback, 336);
   EXPECT_EQ(r.entrope.horizon, 6);
   EXPECT_EQ(r.entrope.frame.channels, 2);
   EXPECT_EQ(r.entrope.frame.season, 24);
@@ -122,16 +122,23 @@ TEST(ModelOptions, ALookbackLongerThanTheFileIsRefused) {
 }
 
 TEST(ModelOptions, AutomaticLookback) {
-  const auto of = [](int64_t rows, int64_t horizon, int64_t season) {
+  const auto of = [](Unit unit, int64_t rows, int64_t horizon, int64_t season) {
     Split split;
     split.train = {{0, 10}, {0, rows}};
-    return automatic_lookback(split, horizon, season);
+    return automatic_lookback(split, {unit, 1, false}, horizon, season);
   };
-  EXPECT_EQ(of(10000, 96, 24), 96);
-  EXPECT_EQ(of(10000, 96, 168), 336);
-  EXPECT_EQ(of(10000, 96, 1440), 512);
-  EXPECT_EQ(of(100, 12, 12), 38);
-  EXPECT_EQ(of(20, 12, 12), 1);
+  EXPECT_EQ(of(Unit::hour, 10000, 96, 24), 336);    // two weeks
+  EXPECT_EQ(of(Unit::index, 10000, 96, 24), 336);   // hours, perhaps
+  EXPECT_EQ(of(Unit::minute, 10000, 96, 48), 336);  // of half hours: one
+  EXPECT_EQ(of(Unit::minute, 10000, 96, 96), 192);  // none fits: two days
+  EXPECT_EQ(of(Unit::hour, 10000, 96, 8), 96);
+  EXPECT_EQ(of(Unit::day, 10000, 96, 7), 96);
+  EXPECT_EQ(of(Unit::day, 10000, 96, 168), 336);
+  EXPECT_EQ(of(Unit::week, 10000, 96, 52), 104);
+  EXPECT_EQ(of(Unit::minute, 10000, 96, 1440), 512);
+  EXPECT_EQ(of(Unit::hour, 600, 96, 24), 204);
+  EXPECT_EQ(of(Unit::month, 100, 12, 12), 38);
+  EXPECT_EQ(of(Unit::month, 20, 12, 12), 1);
 }
 
 }  // namespace

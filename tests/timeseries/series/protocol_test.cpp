@@ -93,5 +93,22 @@ TEST(Protocol, TrainAndTestAreJoinedById) {
               HasSubstr("b.csv: has the columns load, expected those of a.csv, value"));
 }
 
+TEST(Protocol, RowsWithStampsGoOnWhereTheSeriesEnds) {
+  const auto hourly = [](const char* path, Instant start, std::vector<double> values) {
+    SeriesSet set = set_of({{"H1", std::move(values)}}, path);
+    set.frequency = {Unit::hour, 1, false};
+    set.series[0].start = start;
+    return set;
+  };
+  const SeriesSet train = hourly("a.csv", 0, {1, 2, 3});
+  EXPECT_EQ(joined(train, hourly("b.csv", 3 * 3600, {4})).series[0].rows, 4);
+  for (const Instant start : {Instant{0}, Instant{2 * 3600}, Instant{4 * 3600}})
+    EXPECT_THAT(sentence_of([&] { joined(train, hourly("b.csv", start, {4})); }),
+                HasSubstr("the step behind the last of a.csv"));
+  SeriesSet daily = hourly("b.csv", 3 * 3600, {4});
+  daily.frequency.unit = Unit::day;
+  EXPECT_THAT(sentence_of([&] { joined(train, daily); }), HasSubstr("b.csv: series 'H1'"));
+}
+
 }  // namespace
 }  // namespace timeseries

@@ -37,6 +37,70 @@ TEST(Scaler, ALargeMeanDoesNotDrownTheSpread) {
   EXPECT_DOUBLE_EQ(scaler.of(0, 0).sd, 1);
 }
 
+TEST(Scaler, BendsAtATenthOfTheMeanMagnitude) {
+  const SeriesSet set = of_values({0, 10, kNone, 200, 30, 1e6});
+  const Scaler scaler =
+      fit_scaler(set, std::vector<RowSpan>{{0, 5}}, ScaleBy::channel, Transform::asinh);
+  const Moments& m = scaler.of(0, 0);
+  EXPECT_DOUBLE_EQ(m.bend, 6);
+  double mean = 0, square = 0;
+  for (const double x : {0.0, 10.0, 200.0, 30.0}) mean += std::asinh(x / 6) / 4;
+  for (const double x : {0.0, 10.0, 200.0, 30.0})
+    square += (std::asinh(x / 6) - mean) * (std::asinh(x / 6) - mean) / 4;
+  EXPECT_NEAR(m.mean, mean, 1e-12);
+  EXPECT_NEAR(m.sd, std::sqrt(square), 1e-12);
+  EXPECT_DOUBLE_EQ(m.unit(),
+                   fit_scaler(set, std::vector<RowSpan>{{0, 5}}, ScaleBy::channel).of(0, 0).sd);
+  for (const double x : {-1e5, -3.0, 0.0, 17.0, 1e6})
+    EXPECT_NEAR(m.undo(m.apply(x)), x, 1e-9 * (1 + std::abs(x)));
+  EXPECT_TRUE(std::isnan(m.apply(kNone)));
+  for (const double y : {-1e30, 1e30}) EXPECT_TRUE(std::isfinite(m.undo(y)));
+}
+
+TEST(Scaler, WhatIsConstantOrNothingDoesNotBend) {
+  for (const std::vector<double>& values : {std::vector<double>{5, 5, 5}, {0, 0, 0}, {kNone}}) {
+    const SeriesSet set = of_values(values);
+    const Moments m = fit_scaler(set, all_rows(set), ScaleBy::channel, Transform::asinh).of(0, 0);
+    EXPECT_EQ(m.bend, 0);
+    EXPECT_EQ(m.unit(), 1);
+    EXPECT_EQ(m.undo(m.apply(4)), 4);
+  }
+}
+
+TEST(Scaler, AnUnknownSeriesBendsByItsFirstValues) {
+  const SeriesSet trained = make_set({100, 100}, 1);
+  const Scaler scaler = fit_scaler(trained, all_rows(trained), ScaleBy::series, Transform::asinh);
+  SeriesSet other = make_set({100, 100}, 1);
+  other.series[1].id = "new";
+  double sum = 0;
+  for (size_t r = 0; r < 64; ++r) sum += std::abs(other.series[1].values[r]);
+  const Scaler served = scaler_for(scaler, other, all_rows(other));
+  EXPECT_NEAR(served.of(1, 0).bend, 0.1 * sum / 64, 1e-9);
+  EXPECT_EQ(served.of(0, 0).bend, scaler.of(0, 0).bend);
+  for (double& x : other.series[1].values) x = &x - other.series[1].values.data() < 64 ? x : 9 * x;
+  EXPECT_EQ(scaler_for(scaler, other, all_rows(other)).of(1, 0).bend, served.of(1, 0).bend);
+}
+
+TEST(Scaler, BendsComeBackFromJson) {
+  const SeriesSet set = make_set({40, 50}, 2);
+  const Scaler scaler = fit_scaler(set, all_rows(set), ScaleBy::series, Transform::asinh);
+  const nlohmann::json j = scaler;
+  const auto back = j.get<Scaler>();
+  EXPECT_EQ(back.transform, Transform::asinh);
+  EXPECT_EQ(back.of(1, 1).bend, scaler.of(1, 1).bend);
+  EXPECT_EQ(back.of(1, 1).unit(), scaler.of(1, 1).unit());
+  EXPECT_EQ(nlohmann::json(back), j);
+  for (const auto& [key, value] : {std::pair<std::string, nlohmann::json>{"/transform", "log"},
+                                   {"/values/bend", {1.0}},
+                                   {"/values/bend/0", -1},
+                                   {"/values/spread/3", 0},
+                                   {"/values/spread", nullptr}}) {
+    nlohmann::json damaged = j;
+    damaged[nlohmann::json::json_pointer(key)] = value;
+    EXPECT_THROW(damaged.get<Scaler>(), attn::Error) << key;
+  }
+}
+
 TEST(Scaler, AConstantColumnIsCentredAndNoted) {
   SeriesSet set = make_set({3}, 2);
   set.series[0].values = {0.1, 1, 0.1, 2, 0.1, 3};
