@@ -168,12 +168,11 @@ void ModelArgs::set_training(timeseries::ModelOptions& out) const {
   take(patience, training.patience);
   take(lr, training.lr);
   take(stride, out.stride);
-  if (out.network == timeseries::Network::dlinear && (width || dropout))
-    throw UsageError("--width and --dropout have no effect on dlinear");
-  if (out.network == timeseries::Network::seasonal_naive &&
-      (width || dropout || epochs || batch || patience || lr || stride))
-    throw UsageError(
-        "seasonal-naive learns nothing: leave the options of networks and training out");
+  const bool wide =
+      out.network == timeseries::Network::entrope || out.network == timeseries::Network::patchtst;
+  if (!wide && (width || dropout))
+    throw UsageError("--width and --dropout have no effect on " +
+                     timeseries::to_string(out.network));
   take(width,
        out.network == timeseries::Network::patchtst ? out.patchtst.width : out.entrope.width);
   take(dropout,

@@ -83,7 +83,7 @@ ok "$F" evaluate --data constant.csv --protocol 70-10-20 "${SMALL[@]}" --baselin
 # Validation rows without a known value: the training stands, and is told what it lacks.
 edit ends.csv 'for x in r[len(r) * 8 // 10:]: x[1] = ""'
 ok "$F" train --data ends.csv "${SMALL[@]}" --out ends
-has "$W/err" '^warning: ends.csv: no validation row has a known value'
+has "$W/err" '^warning: ends.csv: no window validates with a known value'
 has ends/report.html 'This part cannot be shown'
 
 # Options without effect, and files that are no forecasts.
@@ -91,7 +91,7 @@ refused 2 '--test has no place in the protocol 70-10-20' "$F" evaluate --data "$
 refused 1 'series.csv: begins at' "$F" evaluate --data "$DATA/series.csv" --test "$DATA/series.csv" --protocol m4-hourly
 refused 2 '--plot draws' "$F" forecast --run "$DATA/run" --data "$DATA/series.csv" --series S1
 refused 2 '--threshold and --rise have no effect' "$F" train --data "$DATA/series.csv" "${SMALL[@]}" --cut fixed --threshold 2 --out r
-refused 2 'seasonal-naive learns nothing' "$F" train --data "$DATA/series.csv" --network seasonal-naive --horizon 4 --lr 1 --out r
+refused 2 'no effect on seasonal-naive' "$F" train --data "$DATA/series.csv" --network seasonal-naive --horizon 4 --width 8 --out r
 echo '{"seed": 77}' >seed.json
 refused 2 'seed.json: the key seed has no effect; give --seed' "$F" train --data "$DATA/series.csv" "${SMALL[@]}" --settings seed.json --out r
 ok "$F" forecast --run "$DATA/run" --data "$DATA/series.csv" --levels 5.12345 --out odd-level.csv

@@ -103,20 +103,23 @@ class Job {
   }
 
  private:
-  /// The windows of the validation rows that can judge: with a known target, of a column whose
-  /// scale is known.
+  /// The windows of the validation rows that can judge: with a known target; and where there are
+  /// such, of a column whose scale is known.
   std::vector<Window> judging_windows() const {
     const ModelOptions& o = out_.model.options;
     std::vector<Window> windows =
         plan_windows(set_, split_.validation, {o.lookback, o.horizon, 1, 0}).windows;
     ChannelColumns columns(set_);
     std::erase_if(windows, [&](const Window& w) {
-      if (out_.model.scaler.of(w.series, w.channel).flat) return true;
       const auto target =
           columns.of(w.series, w.channel)
               .subspan(static_cast<size_t>(w.origin), static_cast<size_t>(o.horizon));
       return std::all_of(target.begin(), target.end(), [](double x) { return std::isnan(x); });
     });
+    const auto flat = [&](const Window& w) {
+      return out_.model.scaler.of(w.series, w.channel).flat;
+    };
+    if (!std::all_of(windows.begin(), windows.end(), flat)) std::erase_if(windows, flat);
     return windows;
   }
 
@@ -153,9 +156,8 @@ class Job {
     out_.validation = {NAN, NAN, 0, 0};
     if (validation.empty()) {
       hooks_.warning(name_of(set_) +
-                     ": no validation row has a known value of a column that varies, so the last "
-                     "epoch is taken and the model has no intervals; give more rows, or a shorter "
-                     "--horizon");
+                     ": no window validates with a known value, so the last epoch is taken and the "
+                     "model has no intervals; give more rows, or a shorter --horizon");
       return;
     }
     const attn::ProbePause repeated;  // the best epoch's validation

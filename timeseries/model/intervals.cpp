@@ -86,15 +86,17 @@ Calibration calibrate(const ForecastModel& model, const SeriesSet& set, const Wi
   ChannelColumns columns(set);
   const Scaler scaler = scaler_of(model, set);
   UnitErrors errors;
-  std::vector<double> target(static_cast<size_t>(horizon)), forecast(target.size());
-  const auto take = [&](std::span<const Window> part, const at::Tensor& f, const at::Tensor& y) {
-    const at::Tensor forecasts = f.to(at::kFloat).contiguous(), targets = y.contiguous();
+  std::vector<double> forecast(static_cast<size_t>(horizon));
+  const auto take = [&](std::span<const Window> part, const at::Tensor& f,
+                        const at::Tensor& /*target*/) {
+    const at::Tensor forecasts = f.to(at::kFloat).contiguous();
     for (size_t i = 0; i < part.size(); ++i) {
       const Window& w = part[i];
       const Moments& moments = scaler.of(w.series, w.channel);
       const int64_t row = static_cast<int64_t>(i) * horizon;
       undo(forecasts.const_data_ptr<float>() + row, moments, forecast);
-      undo(targets.const_data_ptr<float>() + row, moments, target);
+      const auto target =
+          columns.of(w.series, w.channel).subspan(static_cast<size_t>(w.origin), forecast.size());
       const double scale =
           interval_scale(columns.before(w.series, w.channel, w.origin), model.lookback(),
                          model.season(), model.options.intervals.scaled, moments);

@@ -36,13 +36,13 @@ int64_t longest(const std::vector<RowSpan>& ranges) {
   return rows;
 }
 
-/// Rows that nine of ten ranges have.
-int64_t most_have(const std::vector<RowSpan>& ranges) {
+/// Rows of the middle range, the longer of two.
+int64_t middle(const std::vector<RowSpan>& ranges) {
   std::vector<int64_t> rows;
   for (const RowSpan& range : ranges) rows.push_back(range.size());
-  const auto place = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 10);
+  const auto place = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 2);
   std::nth_element(rows.begin(), place, rows.end());
-  return *place;
+  return rows.empty() ? 0 : *place;
 }
 
 /// Whether rows of the same place in a season are the same time of all series.
@@ -199,7 +199,7 @@ int64_t automatic_lookback(const Split& split, const Frequency& frequency, int64
                            int64_t season) {
   const int64_t wanted = std::max(weeks(frequency, season),
                                   std::min(std::max(kLookback, 2 * season), kLongestLookback));
-  const int64_t room = std::min(longest(split.train) / 2, 2 * most_have(split.train) / 3) - horizon;
+  const int64_t room = std::min(longest(split.train) / 2, 2 * middle(split.train) / 3) - horizon;
   return std::max<int64_t>(1, std::min(wanted, room));
 }
 

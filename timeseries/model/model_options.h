@@ -87,8 +87,7 @@ ModelOptions resolved(const ModelOptions& options, const SeriesSet& set, const S
 
 /// Two weeks where a season is a day of 24 steps or more and 512 steps hold them, else one week,
 /// else 96 or two seasons where these are longer, 512 at most; not more than half of the longest
-/// training range leaves beside the horizon, nor two thirds of the rows that 9 of 10 ranges have;
-/// at least 1.
+/// training range leaves beside the horizon, nor two thirds of the middle range; at least 1.
 int64_t automatic_lookback(const Split& split, const Frequency& frequency, int64_t horizon,
                            int64_t season);
 

@@ -88,12 +88,12 @@ TEST(ModelOptions, ResolvedLeavesNothingAutomatic) {
   o.calendar = true;
   o.seed = 5;
   const ModelOptions r = resolved(o, one, tail_split(one, o.horizon));
-  EXPECT_EQ(r.lookback, 336);
+  EXPECT_EQ(r.lookback, 174);
   EXPECT_EQ(r.season, 24);
   EXPECT_EQ(r.cycle, 24);
   EXPECT_EQ(r.scale, ScaleBy::channel);
   EXPECT_EQ(r.patching.mean_length, 8);
-  EXPECT_EQ(r.entrope.lookback, 336);
+  EXPECT_EQ(r.entrope.lookback, 174);
   EXPECT_EQ(r.entrope.horizon, 6);
   EXPECT_EQ(r.entrope.frame.channels, 2);
   EXPECT_EQ(r.entrope.frame.season, 24);
@@ -139,6 +139,9 @@ TEST(ModelOptions, AutomaticLookback) {
   EXPECT_EQ(of(Unit::hour, 600, 96, 24), 204);
   EXPECT_EQ(of(Unit::month, 100, 12, 12), 38);
   EXPECT_EQ(of(Unit::month, 20, 12, 12), 1);
+  Split panel;  // one long series among short ones
+  panel.train = {{0, 2000}, {0, 300}, {0, 310}, {0, 290}};
+  EXPECT_EQ(automatic_lookback(panel, {Unit::hour, 1, false}, 24, 24), 2 * 310 / 3 - 24);
 }
 
 }  // namespace

@@ -14,8 +14,9 @@
 namespace timeseries {
 namespace {
 
-/// A season that grows with the level, or is the same at every level; the level grows tenfold.
-SeriesSet seasons(bool with_level) {
+/// Waves of changing height, or their exponentials. A linear map continues the first for any
+/// height, the second only where they are bent back.
+SeriesSet seasons(bool exponential) {
   SeriesSet set;
   set.path = "seasons.csv";
   set.frequency = {Unit::index, 1, false};
@@ -25,8 +26,9 @@ SeriesSet seasons(bool with_level) {
   attn::train::Random random(4);
   for (int64_t r = 0; r < s.rows; ++r) {
     const auto t = static_cast<double>(r);
-    const double wave = std::sin(t * 0.5236) + 0.2 * (random.uniform() - 0.5);
-    s.values.push_back(with_level ? std::exp(t / 260 + wave) : 20 + t / 60 + 3 * wave);
+    const double wave =
+        (2 + std::sin(t / 23)) * std::sin(t * 0.5236) + 0.1 * (random.uniform() - 0.5);
+    s.values.push_back(exponential ? 100 * std::exp(wave) : 20 + wave);
   }
   set.series.push_back(std::move(s));
   return set;
