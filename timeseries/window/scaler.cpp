@@ -109,7 +109,7 @@ std::vector<Moments> of_series(const SeriesSet& set, size_t s, RowSpan range,
     };
     std::string name = "channel " + attn::io::quote_text(set.channels[static_cast<size_t>(c)]);
     if (!set.series[s].id.empty())
-      name = "series " + attn::io::quote_text(set.series[s].id) + ", " + name;
+      name.insert(0, "series " + attn::io::quote_text(set.series[s].id) + ", ");
     out.push_back(moments_of(column, name, notes, how));
   }
   return out;

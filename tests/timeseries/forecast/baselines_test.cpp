@@ -42,7 +42,7 @@ void expect_gradients(const Forecaster& network, const WindowBatch& batch, const
   const auto loss = [&] { return (network.forward(batch, pass) * weight).sum(); };
   for (const auto& [name, p] : network.parameters().named()) p.set_requires_grad(true);
   loss().backward();
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   for (const auto& [name, p] : network.parameters().named()) {
     ASSERT_TRUE(p.grad().defined()) << name;
     const at::Tensor flat = p.detach().view({-1}), grad = p.grad().reshape({-1});

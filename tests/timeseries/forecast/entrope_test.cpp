@@ -129,7 +129,7 @@ void expect_gradients(const Entrope& network, const std::function<at::Tensor()>&
     p.mutable_grad() = at::Tensor();
   }
   loss().backward();
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   for (const auto& [name, p] : network.parameters().named()) {
     ASSERT_EQ(p.grad().defined(), learns(name)) << name << " " << which;
     if (!learns(name)) continue;
@@ -375,7 +375,7 @@ TEST(Entrope, ACloneHasNumbersOfItsOwn) {
   const at::Tensor before = network.forward(batch, {});
   EXPECT_TRUE(at::equal(copy->forward(batch, {}), before));
   {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     copy->parameters().at("head.bias").add_(1);
   }
   EXPECT_TRUE(at::equal(network.forward(batch, {}), before));

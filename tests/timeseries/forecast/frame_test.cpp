@@ -32,7 +32,7 @@ FrameOptions full_frame() {
 Parameters moved(const FrameOptions& o) {
   Parameters parameters(frame_parameters(o), 1);
   for (const auto& [name, tensor] : parameters.named()) {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     tensor.set_data(tensor.detach().to(at::kDouble) +
                     0.3 * at::randn(tensor.sizes(), attn::train::make_generator(9), at::kDouble));
   }

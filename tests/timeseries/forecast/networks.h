@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -69,7 +70,7 @@ inline WindowBatch rows_of(const WindowBatch& batch, const std::vector<int64_t>&
 /// All numbers of a forecaster moved away from where they start (zeros, ones), in `type`.
 inline void randomise(const Forecaster& forecaster, uint64_t seed,
                       at::ScalarType type = at::kDouble, double by = 0.3) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const auto change = [&](const at::Tensor& tensor, bool positive) {
     at::Tensor x = tensor.detach().to(at::kDouble);
     const at::Tensor noise =
