@@ -35,29 +35,12 @@ void expect_near(const at::Tensor& found, const Vector& wanted, double tolerance
     ASSERT_NEAR(found[t].item<double>(), wanted[static_cast<size_t>(t)], tolerance) << t;
 }
 
-/// Central differences of up to 17 elements of each parameter.
 void expect_gradients(const Forecaster& network, const WindowBatch& batch, const Pass& pass) {
   const at::Tensor weight = at::randn({batch.values.size(0), network.horizon()},
                                       attn::train::make_generator(8), at::kDouble);
-  const auto loss = [&] { return (network.forward(batch, pass) * weight).sum(); };
-  for (const auto& [name, p] : network.parameters().named()) p.set_requires_grad(true);
-  loss().backward();
-  const c10::NoGradGuard no_grad;
-  for (const auto& [name, p] : network.parameters().named()) {
-    ASSERT_TRUE(p.grad().defined()) << name;
-    const at::Tensor flat = p.detach().view({-1}), grad = p.grad().reshape({-1});
-    for (int64_t i = 0; i < flat.size(0); i += 1 + flat.size(0) / 17) {
-      const double before = flat[i].item<double>();
-      flat[i] = before + 1e-6;
-      const double up = loss().item<double>();
-      flat[i] = before - 1e-6;
-      const double down = loss().item<double>();
-      flat[i] = before;
-      const double wanted = (up - down) / 2e-6;
-      ASSERT_NEAR(grad[i].item<double>(), wanted, 1e-5 * (1 + std::abs(wanted)))
-          << name << " " << i;
-    }
-  }
+  test::expect_gradients(
+      network, [&] { return (network.forward(batch, pass) * weight).sum(); },
+      [](const std::string&) { return true; }, 1e-5);
 }
 
 TEST(DLinear, HasThePublishedNumberOfParameters) {

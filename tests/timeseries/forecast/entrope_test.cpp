@@ -17,6 +17,7 @@
 namespace timeseries {
 namespace {
 
+using test::expect_gradients;
 using test::kNone;
 using test::patching;
 using test::random_batch;
@@ -115,35 +116,6 @@ TEST(Entrope, Fp32IsWithinItsRounding) {
       const plain::Vector y = wanted.forecast(window_of(batch, n, o));
       for (int64_t t = 0; t < o.horizon; ++t)
         ASSERT_NEAR(found[n][t].item<double>(), y[static_cast<size_t>(t)], 1e-5);
-    }
-  }
-}
-
-/// The gradients of loss() are what differences say, for the parameters that `learns` names; those
-/// of the others are none at all.
-void expect_gradients(const Entrope& network, const std::function<at::Tensor()>& loss,
-                      const std::function<bool(const std::string&)>& learns) {
-  const std::string which = network.options().dump();
-  for (const auto& [name, p] : network.parameters().named()) {
-    p.set_requires_grad(true);
-    p.mutable_grad() = at::Tensor();
-  }
-  loss().backward();
-  const c10::NoGradGuard no_grad;
-  for (const auto& [name, p] : network.parameters().named()) {
-    ASSERT_EQ(p.grad().defined(), learns(name)) << name << " " << which;
-    if (!learns(name)) continue;
-    const at::Tensor flat = p.detach().view({-1}), grad = p.grad().reshape({-1});
-    for (int64_t i = 0; i < flat.size(0); i += 1 + flat.size(0) / 17) {
-      const double before = flat[i].item<double>();
-      flat[i] = before + 1e-6;
-      const double up = loss().item<double>();
-      flat[i] = before - 1e-6;
-      const double down = loss().item<double>();
-      flat[i] = before;
-      const double wanted = (up - down) / 2e-6;
-      ASSERT_NEAR(grad[i].item<double>(), wanted, 1e-6 * (1 + std::abs(wanted)))
-          << name << " " << i << " " << which;
     }
   }
 }

@@ -3,11 +3,14 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -80,6 +83,36 @@ inline void randomise(const Forecaster& forecaster, uint64_t seed,
   };
   for (const auto& [name, tensor] : forecaster.parameters().named()) change(tensor, false);
   for (const auto& [name, tensor] : forecaster.buffers()) change(tensor, true);
+}
+
+/// The gradients of loss() are what central differences say, at up to 17 elements of each parameter
+/// that `learns` names; those of the others are none at all.
+inline void expect_gradients(const Forecaster& network, const std::function<at::Tensor()>& loss,
+                             const std::function<bool(const std::string&)>& learns,
+                             double tolerance = 1e-6) {
+  const std::string which = network.options().dump();
+  for (const auto& [name, p] : network.parameters().named()) {
+    p.set_requires_grad(true);
+    p.mutable_grad() = at::Tensor();
+  }
+  loss().backward();
+  const c10::NoGradGuard no_grad;
+  for (const auto& [name, p] : network.parameters().named()) {
+    ASSERT_EQ(p.grad().defined(), learns(name)) << name << " " << which;
+    if (!learns(name)) continue;
+    const at::Tensor flat = p.detach().view({-1}), grad = p.grad().reshape({-1});
+    for (int64_t i = 0; i < flat.size(0); i += 1 + flat.size(0) / 17) {
+      const double before = flat[i].item<double>();
+      flat[i] = before + 1e-6;
+      const double up = loss().item<double>();
+      flat[i] = before - 1e-6;
+      const double down = loss().item<double>();
+      flat[i] = before;
+      const double wanted = (up - down) / 2e-6;
+      ASSERT_NEAR(grad[i].item<double>(), wanted, tolerance * (1 + std::abs(wanted)))
+          << name << " " << i << " " << which;
+    }
+  }
 }
 
 }  // namespace timeseries::test
