@@ -39,7 +39,7 @@ struct MethodEvaluation {
   std::string method;
   std::vector<TestScores> seeds;  ///< one a run; naive methods: one
   int64_t parameters = 0;
-  double seconds = 0;  ///< of all trainings and tests; 0 where they were taken from a file
+  double seconds = 0;  ///< of all tests, and of the trainings that were not taken from a file
 };
 
 struct EvaluationResult {

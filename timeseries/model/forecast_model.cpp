@@ -181,7 +181,11 @@ json forecaster_options(const ModelOptions& o) {
     case Network::entrope:
       break;
   }
-  return o.entrope;
+  EntropeOptions entrope = o.entrope;
+  // Where swings are bent to be alike, dividing by the window's sd would magnify calm windows. Not
+  // in the model's options: a refit may choose another transform.
+  if (o.transform == Transform::asinh) entrope.frame.scale = false;
+  return entrope;
 }
 
 void save_forecast_model(const fs::path& path, const ForecastModel& m) {

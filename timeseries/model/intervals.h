@@ -15,7 +15,7 @@ namespace timeseries {
 
 /// The scale of one window's residuals, in the units of `history`, whose last `lookback` values (or
 /// fewer) are the window: with `scaled` residual_scale of the window, where that is undefined of
-/// the whole history, else 0; without, the sd of `moments`.
+/// the whole history, else 0; without, unit() of `moments`.
 double interval_scale(std::span<const double> history, int64_t lookback, int64_t season,
                       bool scaled, const Moments& moments);
 

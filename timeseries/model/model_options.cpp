@@ -104,8 +104,6 @@ void set_networks(ModelOptions& o, const SeriesSet& set) {
     network.frame.season = o.cycle.value_or(0);
   };
   put(o.entrope);
-  // Where swings are bent to be alike, dividing by the window's sd would magnify calm windows.
-  if (*o.transform == Transform::asinh) o.entrope.frame.scale = false;
   put(o.patchtst);
   o.patchtst.patch = std::min(o.patchtst.patch, o.lookback);
   o.patchtst.stride = std::min(o.patchtst.stride, o.patchtst.patch);

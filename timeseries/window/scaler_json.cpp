@@ -51,7 +51,7 @@ void read_bends(const nlohmann::json& j, std::vector<Moments>& values) {
   }
   if (!sound)
     throw attn::Error(std::string(kWhere) + ": key values: expected " +
-                      std::to_string(values.size()) + " bends and spreads that are not negative");
+                      std::to_string(values.size()) + " bends of at least 0 and positive spreads");
 }
 
 std::vector<Moments> read(const nlohmann::json& j, const std::string& key, size_t count) {

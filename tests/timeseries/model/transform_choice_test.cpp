@@ -79,6 +79,18 @@ TEST(ChooseTransform, IsWhatAModelTakesUnlessToldOtherwise) {
   EXPECT_THROW(read_model_options({{"transform", "log"}}, o, "settings.json"), attn::Error);
 }
 
+TEST(ChooseTransform, LeavesNothingBehindWhereItIsChosenAnew) {
+  const SeriesSet set = seasons(true);
+  ModelOptions o = resolved(options(), set, tail_split(set, 12));
+  ASSERT_EQ(o.transform, Transform::asinh);
+  EXPECT_FALSE(forecaster_options(o).at("frame").at("scale").get<bool>());
+  o.transform.reset();
+  const SeriesSet other = seasons(false);
+  const ModelOptions anew = resolved(o, other, tail_split(other, 12));
+  ASSERT_EQ(anew.transform, Transform::none);
+  EXPECT_TRUE(forecaster_options(anew).at("frame").at("scale").get<bool>());
+}
+
 TEST(ChooseTransform, AForecastIsInTheUnitsOfTheData) {
   const SeriesSet set = seasons(true);
   const ForecastModel model = test::small_fit(set, options()).model;
