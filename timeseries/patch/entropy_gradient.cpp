@@ -16,7 +16,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace timeseries::HWY_NAMESPACE {
 
-using attn::core::AttentionInput;
 using attn::core::AttentionOutput;
 
 /// How many pieces the windows are cut into: each has gradients of its own, added in order.
