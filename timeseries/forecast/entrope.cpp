@@ -200,6 +200,12 @@ class Network {
   Packed layout_;
 };
 
+/// Seasons of the naive forecasts: those that the look-back holds twice, in part, and one step.
+std::vector<int64_t> seasons_of(const EntropeOptions& o) {
+  if (o.season > 1 && o.season < o.lookback) return {o.season, 1};
+  return {1};
+}
+
 void add_cross(std::vector<ParameterSpec>& specs, const std::string& name, const EntropeOptions& o,
                bool many_keys) {
   const int64_t d = o.width;
@@ -255,7 +261,12 @@ std::vector<ParameterSpec> Entrope::specs(const EntropeOptions& o) {
 
 std::vector<ParameterSpec> Entrope::buffer_specs(const EntropeOptions& o) {
   if (!o.linear_path) return {};
-  return {{"share", {o.horizon}, Init::ones()}};
+  std::vector<ParameterSpec> specs{{"share", {o.horizon}, Init::ones()}};
+  if (o.naive_blend)
+    specs.push_back({"naive.weight",
+                     {static_cast<int64_t>(seasons_of(o).size()), NaiveBlend::kKnots},
+                     Init::ones()});
+  return specs;
 }
 
 Entrope::Entrope(const EntropeOptions& options, uint64_t seed, Patching patching)
@@ -295,7 +306,7 @@ at::Tensor Entrope::inside(const WindowBatch& batch, const Framed& framed, const
 at::Tensor Entrope::forward(const WindowBatch& batch, const Pass& pass) const {
   if (options_.linear_path) {
     const ForecastParts sum = parts(batch, pass);
-    return sum.base + share() * sum.rest;
+    return blended(batch.values, sum.base + share() * sum.rest, blend());
   }
   const Framed own = framed(batch);
   return leave_frame(inside(batch, own, pass), own);
@@ -314,6 +325,11 @@ ForecastParts Entrope::parts(const WindowBatch& batch, const Pass& pass) const {
 
 at::Tensor Entrope::share() const {
   return options_.linear_path ? buffers_.at("share") : at::Tensor();
+}
+
+NaiveBlend Entrope::blend() const {
+  if (!options_.linear_path || !options_.naive_blend) return {};
+  return {seasons_of(options_), buffers_.at("naive.weight")};
 }
 
 PatchCuts Entrope::cut(const at::Tensor& values) const {

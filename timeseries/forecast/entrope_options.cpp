@@ -71,7 +71,7 @@ EntropeOptions reference_entrope(int64_t lookback, int64_t horizon, int64_t chan
   o.decoder_blocks = true;
   o.residual = Residual::doubled;
   o.patch_time = false;
-  o.linear_path = false;
+  o.linear_path = o.naive_blend = false;
   o.head_width = 0;
   o.dropout = o.head_dropout = 0.1;
   o.frame.affine = true;
@@ -99,6 +99,8 @@ void to_json(nlohmann::json& j, const EntropeOptions& o) {
        {"patch_time", o.patch_time},
        {"decoder_blocks", o.decoder_blocks},
        {"linear_path", o.linear_path},
+       {"naive_blend", o.naive_blend},
+       {"season", o.season},
        {"head_width", o.head_width},
        {"dropout", o.dropout},
        {"head_dropout", o.head_dropout},
@@ -131,6 +133,8 @@ void from_json(const nlohmann::json& j, EntropeOptions& o) {
   flag("patch_time", o.patch_time);
   flag("decoder_blocks", o.decoder_blocks);
   flag("linear_path", o.linear_path);
+  flag("naive_blend", o.naive_blend);
+  whole("season", o.season);
   whole("head_width", o.head_width);
   o.dropout = attn::io::get_or<double>(j, "dropout", kWhere, o.dropout);
   o.head_dropout = attn::io::get_or<double>(j, "head_dropout", kWhere, o.head_dropout);
@@ -153,6 +157,7 @@ void check(const EntropeOptions& o) {
   at_least("the hidden width of patches", o.patch_hidden, 1);
   at_least("the vocabulary", o.vocabulary, 0);
   at_least("the number of past covariates", o.past, 0);
+  at_least("the season", o.season, 1);
   at_least("the width of the head", o.head_width, 0);
   share("the dropout", o.dropout);
   share("the dropout of the head", o.head_dropout);

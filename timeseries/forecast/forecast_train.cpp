@@ -134,7 +134,7 @@ class Fit {
 
   Validation validate() {
     const attn::ProbeLayer name("validation");
-    fit_share(forecaster_, data_.source, data_.validation, validation_cuts_);
+    fit_shares(forecaster_, data_.source, data_.validation, validation_cuts_);
     const Errors errors =
         evaluate(forecaster_, data_.source, data_.validation, {}, {}, &validation_cuts_);
     return {-errors.mse, {errors.mse, errors.mae}};

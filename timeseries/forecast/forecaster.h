@@ -9,6 +9,7 @@
 #include <string>
 
 #include "libattn/train/parameters.h"
+#include "timeseries/forecast/naive_blend.h"
 #include "timeseries/patch/cuts.h"
 #include "timeseries/window/batch.h"
 
@@ -35,12 +36,15 @@ class Forecaster {
   /// row, whatever else is in the batch and however many threads work.
   virtual at::Tensor forward(const WindowBatch& batch, const Pass& pass = {}) const = 0;
 
-  /// For a forecaster that has a share, whose forward is base + share * rest; std::logic_error for
-  /// others.
+  /// For a forecaster that has a share, whose forward is base + share * rest, blended;
+  /// std::logic_error for others.
   virtual ForecastParts parts(const WindowBatch& batch, const Pass& pass) const;
-  /// (T), one of the buffers: how much of `rest` counts at each step, as fit_share finds it;
+  /// (T), one of the buffers: how much of `rest` counts at each step, as fit_shares finds it;
   /// undefined where the forecast is no such sum.
   virtual at::Tensor share() const { return {}; }
+  /// How that sum is blended with naive forecasts, as fit_shares finds it; its weight is one of the
+  /// buffers. No seasons: not at all.
+  virtual NaiveBlend blend() const { return {}; }
 
   /// What is learned; shared with the forecaster, so that changing them changes it.
   virtual const attn::train::Parameters& parameters() const = 0;

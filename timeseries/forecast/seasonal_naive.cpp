@@ -2,8 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,22 +17,34 @@ namespace {
 
 constexpr const char* kWhere = "the options of the forecaster";
 
-/// Forecast of one window x (L) to y (T).
-void repeat_season(const float* x, const SeasonalNaiveOptions& o, float* y) {
-  float last = 0;
-  std::vector<float> season(static_cast<size_t>(o.season), NAN);  // by steps before the origin
-  for (int64_t t = 0; t < o.lookback; ++t) {
+/// Forecast of one window x to y. `seen`: scratch, the newest values by steps before the origin.
+void repeat_window(std::span<const double> x, std::span<double> seen, std::span<double> y) {
+  std::fill(seen.begin(), seen.end(), NAN);
+  double last = 0;
+  for (size_t t = 0; t < x.size(); ++t) {
     if (std::isnan(x[t])) continue;
     last = x[t];
-    season[static_cast<size_t>((o.lookback - 1 - t) % o.season)] = x[t];
+    seen[(x.size() - 1 - t) % seen.size()] = x[t];
   }
-  for (int64_t t = 0; t < o.horizon; ++t) {
-    const float value = season[static_cast<size_t>(o.season - 1 - t % o.season)];
+  for (size_t t = 0; t < y.size(); ++t) {
+    const double value = seen[seen.size() - 1 - t % seen.size()];
     y[t] = std::isnan(value) ? last : value;
   }
 }
 
 }  // namespace
+
+at::Tensor repeat_season(const at::Tensor& values, int64_t season, int64_t horizon) {
+  const at::Tensor x = values.to(at::kDouble).contiguous();
+  at::Tensor y = at::empty({x.size(0), horizon}, at::kDouble);
+  const auto length = static_cast<size_t>(x.size(1)), steps = static_cast<size_t>(horizon);
+  const std::span all(x.const_data_ptr<double>(), static_cast<size_t>(x.numel()));
+  const std::span out(y.mutable_data_ptr<double>(), static_cast<size_t>(y.numel()));
+  std::vector<double> seen(static_cast<size_t>(season));
+  for (size_t n = 0; n < static_cast<size_t>(x.size(0)); ++n)
+    repeat_window(all.subspan(n * length, length), seen, out.subspan(n * steps, steps));
+  return y;
+}
 
 void to_json(nlohmann::json& j, const SeasonalNaiveOptions& o) {
   j = {{"kind", "seasonal-naive"},
@@ -56,15 +70,10 @@ SeasonalNaive::SeasonalNaive(const SeasonalNaiveOptions& options) : options_(opt
 }
 
 at::Tensor SeasonalNaive::forward(const WindowBatch& batch, const Pass& /*pass*/) const {
-  const at::Tensor x = batch.values.to(at::kFloat).contiguous();
-  if (x.size(1) != options_.lookback)
+  if (batch.values.size(1) != options_.lookback)
     throw attn::Error("the forecaster looks back " + std::to_string(options_.lookback) +
-                      " steps, the windows hold " + std::to_string(x.size(1)));
-  at::Tensor y = at::empty({x.size(0), options_.horizon}, at::kFloat);
-  for (int64_t n = 0; n < x.size(0); ++n)
-    repeat_season(x.const_data_ptr<float>() + n * options_.lookback, options_,
-                  y.mutable_data_ptr<float>() + n * options_.horizon);
-  return y;
+                      " steps, the windows hold " + std::to_string(batch.values.size(1)));
+  return repeat_season(batch.values, options_.season, options_.horizon).to(at::kFloat);
 }
 
 nlohmann::json SeasonalNaive::options() const {

@@ -20,7 +20,10 @@ void to_json(nlohmann::json& j, const SeasonalNaiveOptions& options);
 void from_json(const nlohmann::json& j, SeasonalNaiveOptions& options);
 
 /// y_t = the last known value of the look-back a whole number of seasons before t; where there is
-/// none, the last known value; 0 where no value is known. Nothing to train.
+/// none, the last known value; 0 where no value is known: values (N,L), NaN: missing; (N,T) fp64.
+at::Tensor repeat_season(const at::Tensor& values, int64_t season, int64_t horizon);
+
+/// repeat_season as a forecaster: nothing to train.
 class SeasonalNaive : public Forecaster {
  public:
   /// Throws UsageError where the season does not fit the look-back.

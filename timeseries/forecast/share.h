@@ -1,4 +1,4 @@
-// How much a network's part counts beside the plain map's.
+// How much the parts of a forecast count, found on held-out windows.
 #pragma once
 
 #include <span>
@@ -12,10 +12,11 @@ namespace timeseries {
 /// Writes forecaster.share(): at step h the s in [0,1] of least squared error
 ///   s_h = sum (y - base) rest / sum rest^2
 /// over the known targets y of the windows and of the steps within T/8 of h, of all steps
-/// where there are fewer than 64 windows (stacked generalisation, Wolpert 1992; Breiman 1996). Over
-/// at most 4,096 of the windows, evenly spread; `cuts`: of the windows, by their number. Where
-/// there is nothing to weigh, 1. Does nothing for a forecaster without a share.
-void fit_share(const Forecaster& forecaster, const WindowSource& source,
-               std::span<const Window> windows, CutCache& cuts);
+/// where there are fewer than 64 windows (stacked generalisation, Wolpert 1992; Breiman 1996), 1
+/// where there is nothing to weigh; then forecaster.blend() for base + share * rest (fit_blend).
+/// Over at most 4,096 of the windows, evenly spread; `cuts`: of the windows, by their number. Does
+/// nothing for a forecaster without a share.
+void fit_shares(const Forecaster& forecaster, const WindowSource& source,
+                std::span<const Window> windows, CutCache& cuts);
 
 }  // namespace timeseries

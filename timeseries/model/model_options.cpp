@@ -109,6 +109,7 @@ void set_networks(ModelOptions& o, const SeriesSet& set) {
   o.patchtst.stride = std::min(o.patchtst.stride, o.patchtst.patch);
   put(o.dlinear);
   o.entrope.past = static_cast<int64_t>(set.past_names.size() + set.static_names.size());
+  o.entrope.season = o.season.value_or(1);
   if (o.entrope.vocabulary > 0) o.entrope.vocabulary = o.patching.entropy_model.vocabulary;
   EntropyModelOptions& model = o.patching.entropy_model;
   if (model.position == EntropyPosition::learned)

@@ -24,6 +24,7 @@ class PlainEntrope {
       : o_(nlohmann::json(network.options()).get<EntropeOptions>()),
         w_(network.parameters()),
         share_(o_.linear_path ? vector_of(network.share()) : Vector()),
+        blend_(network.blend()),
         head_(static_cast<size_t>(o_.width / o_.heads)),
         d_(static_cast<size_t>(o_.width)) {}
 
@@ -61,7 +62,7 @@ class PlainEntrope {
             h, name, [](size_t t) { return static_cast<double>(t); },
             [](size_t t, size_t s) { return s <= t; });
     }
-    return leave(head(h));
+    return blended(window.x, leave(head(h)));
   }
 
  private:
@@ -99,6 +100,14 @@ class PlainEntrope {
     for (size_t t = 0; t < v.size(); ++t) {
       const double inner = v[t] + effect_[u_.size() + t] - bias_;
       y.push_back((o_.frame.affine ? inner / (weight_ + 1e-10) : inner) * sd_ + mean_);
+    }
+    return y;
+  }
+
+  Vector blended(const Vector& x, Vector y) const {
+    for (size_t i = 0; i < blend_.seasons.size(); ++i) {
+      const auto season = static_cast<size_t>(blend_.seasons[i]);
+      y = blend(x, y, repeat(x, season, y.size()), matrix_of(blend_.weight)[i], season);
     }
     return y;
   }
@@ -201,6 +210,7 @@ class PlainEntrope {
   EntropeOptions o_;
   Weights w_;
   Vector share_;
+  NaiveBlend blend_;
   size_t head_, d_;
   double mean_ = 0, sd_ = 1, weight_ = 1, bias_ = 0;
   Vector effect_, u_;

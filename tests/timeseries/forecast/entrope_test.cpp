@@ -44,7 +44,10 @@ std::vector<EntropeOptions> variants() {
   full.frame.known = 2;
   full.frame.channels = 3;
 
+  full.season = 4;
+
   EntropeOptions local = plain;
+  local.naive_blend = false;
   local.scope = TokenScope::patch;
   local.decoder_blocks = false;
   local.head_width = 2;
@@ -154,6 +157,8 @@ TEST(Entrope, AForecastIsItsBaseAndTheShareOfTheRest) {
   const WindowBatch batch = batch_for(o, 6);
   const ForecastParts parts = network.parts(batch, {});
   network.share().copy_(at::tensor({0.0, 0.25, 1.0, 0.5, 0.0}));
+  ASSERT_EQ(network.blend().seasons, (std::vector<int64_t>{4, 1}));
+  network.blend().weight.fill_(1);
   EXPECT_TRUE(at::allclose(network.forward(batch, {}), parts.base + network.share() * parts.rest,
                            1e-12, 1e-12));
   const Entrope single(reference_entrope(13, 5, 3, 8), 3, patching());

@@ -114,4 +114,38 @@ inline Vector part(const Vector& x, size_t begin, size_t count) {
           x.begin() + static_cast<std::ptrdiff_t>(begin + count)};
 }
 
+/// The seasonal naive forecast of a window x with NaN.
+inline Vector repeat(const Vector& x, size_t season, size_t horizon) {
+  const auto newest = [&](size_t from, size_t step) {
+    for (size_t t = from + step; t >= step; t -= step)
+      if (!std::isnan(x[t - step])) return x[t - step];
+    return std::nan("");
+  };
+  Vector y;
+  for (size_t h = 0; h < horizon; ++h) {
+    const double own = newest(x.size() - season + h % season, season);
+    y.push_back(std::isnan(own) ? newest(x.size() - 1, 1) : own);
+  }
+  return y;
+}
+
+/// NaiveBlend of one season for one window x with NaN, forecast f and naive forecast n: `knots`
+/// are g at d / s = 2^-7, ..., 2.
+inline Vector blend(const Vector& x, Vector f, const Vector& naive, const Vector& knots,
+                    size_t season) {
+  double sum = 0, squares = 0, differences = 0, count = 0, pairs = 0;
+  for (size_t t = 0; t < x.size(); ++t) {
+    if (std::isnan(x[t])) continue;
+    sum += x[t], squares += x[t] * x[t], ++count;
+    if (t >= season && !std::isnan(x[t - season]))
+      differences += std::pow(x[t] - x[t - season], 2), ++pairs;
+  }
+  const double mean = sum / count, s = std::sqrt(squares / count - mean * mean),
+               place = std::clamp(std::log2(std::sqrt(differences / pairs) / s) + 7, 0.0, 7.999999);
+  const auto below = static_cast<size_t>(place);
+  const double up = place - std::floor(place), g = (1 - up) * knots[below] + up * knots[below + 1];
+  for (size_t h = 0; h < f.size(); ++h) f[h] = naive[h] + g * (f[h] - naive[h]);
+  return f;
+}
+
 }  // namespace timeseries::plain

@@ -75,7 +75,7 @@ struct Case {
 at::Tensor fitted(const TwoParts& forecaster, const Case& c) {
   const WindowSource source = c.source();
   CutCache cuts(static_cast<int64_t>(c.windows.size()), kLookback);
-  fit_share(forecaster, source, c.windows, cuts);
+  fit_shares(forecaster, source, c.windows, cuts);
   return forecaster.share();
 }
 
@@ -154,7 +154,7 @@ TEST(FitShare, LeavesForecastersThatAreNoSum) {
   nlohmann::json j{{"kind", "seasonal-naive"}, {"lookback", 4}, {"horizon", 24}, {"season", 2}};
   const auto f = make_forecaster(j, 0);
   CutCache cuts(static_cast<int64_t>(c.windows.size()), kLookback);
-  EXPECT_NO_THROW(fit_share(*f, c.source(), c.windows, cuts));
+  EXPECT_NO_THROW(fit_shares(*f, c.source(), c.windows, cuts));
 }
 
 }  // namespace
