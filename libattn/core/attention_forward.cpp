@@ -18,6 +18,9 @@ namespace attn::core::HWY_NAMESPACE {
 /// the nearest cache. GFLOP/s of one AVX-512 core at 64 / 96 / 128 / 192 keys: (1,16,2048,128) 139
 /// / 125 / 129 / 127, (1,8,4096,64) 141 / 136 / 138 / 127.
 inline constexpr int kForwardKeys = 64;
+/// The same of heads narrower than half a vector, whose blocks are small: each block of keys costs
+/// another look at all totals.
+inline constexpr int kNarrowKeys = 128;
 
 /// Room for the state of one block of queries.
 template <class T>
@@ -84,8 +87,10 @@ HeadOutput<T> head_output(const AttentionInput<T>& in, const AttentionOutput<T>&
 
 template <class T>
 void forward(const AttentionInput<T>& in, const AttentionOutput<T>& out, const Parallel& parallel) {
-  const int key_block = static_cast<int>(std::clamp<int64_t>(
-      in.key_block > 0 ? in.key_block : kForwardKeys, 1, std::max<int64_t>(in.nk, 1)));
+  const int key_block = static_cast<int>(std::clamp<int64_t>(in.key_block > 0   ? in.key_block
+                                                             : narrow<T>(in.dv) ? kNarrowKeys
+                                                                                : kForwardKeys,
+                                                             1, std::max<int64_t>(in.nk, 1)));
   const auto groups_of = [&](int64_t batch) {
     const size_t room = in.heads > 0 ? forward_bytes(head_of(in, batch, 0), key_block, true) : 1;
     const int64_t together = blocks_together<T>(in, batch, room);

@@ -226,6 +226,19 @@ HWY_INLINE void add_to_queries(const Head<T>& head, const QueryBlock& block, int
   }
 }
 
+/// The same of narrow heads, turned.
+template <class T>
+HWY_INLINE void add_to_narrow_queries(const Head<T>& head, const QueryBlock& block, int64_t key0,
+                                      const Visible& visible, const BackwardState<T>& state) {
+  constexpr int kN = kLanes<T>;
+  for (int p = 0; p < block.panels; ++p) {
+    if (visible.seen[p] == 0) continue;
+    add_turned(static_cast<int>(head.d), visible.seen[p], state.dtile + p * state.panel,
+               head.k.data + key0 * head.k.row, head.k.row, hn::Set(Tag<T>(), T(1)),
+               state.started[p], state.dq + p * kN);
+  }
+}
+
 /// The tiles of a block: weights as V met them in `tile`, dS before the soft cap added to dbias and
 /// dslope, dS behind it in `dtile`.
 template <class T>
@@ -271,8 +284,12 @@ HWY_NOINLINE void backward_key_block(const AttentionInput<T>& in, const Head<T>&
                 g.dk.data + key0 * g.dk.row, g.dk.row, head.d);
   }
   if (g.dq.data == nullptr) return;
-  for (int64_t c = 0; c < head.d; c += kStripe * kLanes<T>)
-    add_to_queries(head, block, key0, visible, c, state);
+  if (narrow<T>(head.d)) {
+    add_to_narrow_queries(head, block, key0, visible, state);
+  } else {
+    for (int64_t c = 0; c < head.d; c += kStripe * kLanes<T>)
+      add_to_queries(head, block, key0, visible, c, state);
+  }
   for (int p = 0; p < block.panels; ++p) state.started[p] |= visible.seen[p] > 0;
 }
 
@@ -281,6 +298,18 @@ HWY_INLINE void write_query_gradient(const Head<T>& head, const Rows<T>& dq,
                                      const QueryBlock& block, const BackwardState<T>& state) {
   constexpr int kN = kLanes<T>;
   T* to = dq.data + block.first * dq.row;
+  if (narrow<T>(head.d)) {
+    const auto scale = hn::Set(Tag<T>(), head.scale);
+    for (int p = 0; p < block.panels; ++p, to += kN * dq.row) {
+      const int rows = block.rows_in<T>(p);
+      if (state.started[p]) {
+        turn_back(static_cast<int>(head.d), rows, state.dq + p * kN, scale, to, dq.row);
+      } else {
+        for (int r = 0; r < rows; ++r) std::fill_n(to + r * dq.row, head.d, T(0));
+      }
+    }
+    return;
+  }
   for (int r = 0; r < block.rows; ++r, to += dq.row) {
     const T* from = state.dq + r * state.ldq;
     for (int64_t c = 0; c < head.d; ++c)

@@ -19,7 +19,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace attn::core::HWY_NAMESPACE {
 
-/// The running state of a block of queries, and its scratch. `keep`: a tile for dropout, or null.
+/// The running state of a block of queries, and its scratch. `out`: (queries, ldo), or turned, of
+/// narrow heads. `keep`: a tile for dropout, or null.
 template <class T>
 struct ForwardState {
   T *qt, *tile, *out, *top, *maxima, *sum, *weighted, *sum_tail, *weighted_tail, *factor;
@@ -98,9 +99,17 @@ HWY_INLINE void softmax_panel(int p, int keys, ForwardState<T>& state) {
 template <class T>
 HWY_INLINE void panel_maxima(const T* HWY_RESTRICT s, int keys, T* HWY_RESTRICT maxima) {
   const Tag<T> d;
-  auto m = hn::Set(d, kLowest<T>);
-  for (int j = 0; j < keys; ++j) m = hn::Max(m, hn::Load(d, s + j * kLanes<T>));
-  hn::Store(m, d, maxima);
+  constexpr int kN = kLanes<T>;
+  auto m0 = hn::Set(d, kLowest<T>), m1 = m0, m2 = m0, m3 = m0;  // each would wait for its own
+  int j = 0;
+  for (; j + 4 <= keys; j += 4, s += 4 * kN) {
+    m0 = hn::Max(m0, hn::Load(d, s));
+    m1 = hn::Max(m1, hn::Load(d, s + kN));
+    m2 = hn::Max(m2, hn::Load(d, s + 2 * kN));
+    m3 = hn::Max(m3, hn::Load(d, s + 3 * kN));
+  }
+  for (; j < keys; ++j, s += kN) m0 = hn::Max(m0, hn::Load(d, s));
+  hn::Store(hn::Max(hn::Max(m0, m1), hn::Max(m2, m3)), d, maxima);
 }
 
 /// O = factor O + P V for kCols vectors of columns from `column` on.
@@ -125,6 +134,21 @@ HWY_INLINE void add_values(const Head<T>& head, const QueryBlock& block, int64_t
     } else {
       product<Start::zero, 1, kN>(block.rows_in<T>(p), pv);
     }
+  }
+}
+
+/// The same of narrow heads.
+template <class T>
+HWY_INLINE void add_narrow_values(const Head<T>& head, const QueryBlock& block, int64_t key0,
+                                  const Visible& visible, const ForwardState<T>& state) {
+  constexpr int kN = kLanes<T>;
+  const Tag<T> d;
+  for (int p = 0; p < block.panels; ++p) {
+    if (visible.seen[p] == 0) continue;
+    const auto factor = state.started[p] ? hn::Load(d, state.factor + p * kN) : hn::Zero(d);
+    add_turned(static_cast<int>(head.dv), visible.seen[p], state.tile + p * state.panel,
+               head.v.data + key0 * head.v.row, head.v.row, factor, state.started[p],
+               state.out + p * kN);
   }
 }
 
@@ -155,9 +179,13 @@ HWY_NOINLINE void forward_key_block(const AttentionInput<T>& in, const Head<T>& 
     multiply_panel(seen, state.keep, tile);
   }
   if (out.out.data == nullptr) return;
-  // Columns of V outermost: 64 wide, they stay in the nearest cache for all queries of the block.
-  for (int64_t c = 0; c < head.dv; c += kStripe * kN)
-    add_values(head, block, key0, visible, c, state);
+  if (narrow<T>(head.dv)) {
+    add_narrow_values(head, block, key0, visible, state);
+  } else {
+    // Columns of V outermost: 64 wide, they stay in the nearest cache for all queries of the block.
+    for (int64_t c = 0; c < head.dv; c += kStripe * kN)
+      add_values(head, block, key0, visible, c, state);
+  }
   for (int p = 0; p < block.panels; ++p) state.started[p] |= visible.seen[p] > 0;
 }
 
@@ -212,6 +240,22 @@ HWY_INLINE void finish_panel(const Head<T>& head, const QueryBlock& block, int p
   hn::Store(hn::Mul(factor, inverse), d, state.factor + p * kN);
 }
 
+/// The rows of O where it lies turned.
+template <class T>
+HWY_INLINE void finish_narrow_rows(const Head<T>& head, const QueryBlock& block, const Rows<T>& out,
+                                   const ForwardState<T>& state) {
+  for (int p = 0; p < block.panels; ++p) {
+    const int rows = block.rows_in<T>(p);
+    T* to = out.data + (block.first + p * kLanes<T>)*out.row;
+    if (state.started[p]) {
+      turn_back(static_cast<int>(head.dv), rows, state.out + p * kLanes<T>,
+                hn::Load(Tag<T>(), state.factor + p * kLanes<T>), to, out.row);
+    } else {
+      for (int r = 0; r < rows; ++r) std::fill_n(to + r * out.row, head.dv, T(0));
+    }
+  }
+}
+
 /// O = o / l, LSE = m + log l with its rounding error, H = log l - t / l.
 template <class T>
 HWY_INLINE void finish_rows(const Head<T>& head, const QueryBlock& block, const HeadOutput<T>& out,
@@ -220,6 +264,7 @@ HWY_INLINE void finish_rows(const Head<T>& head, const QueryBlock& block, const 
   const Tag<T> d;
   for (int p = 0; p < block.panels; ++p) finish_panel(head, block, p, out, state);
   if (out.out.data == nullptr) return;
+  if (narrow<T>(head.dv)) return finish_narrow_rows(head, block, out.out, state);
   T* to = out.out.data + block.first * out.out.row;
   for (int r = 0; r < block.rows; ++r, to += out.out.row) {
     if (!state.started[r / kN]) {

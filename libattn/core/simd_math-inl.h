@@ -1,5 +1,5 @@
-// Per-target building blocks: exponential, partial loads, transposed packing. Included once per
-// target.
+// Per-target building blocks: exponential, reciprocal, partial loads, transposed packing. Included
+// once per target.
 #if defined(ATTN_SIMD_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ATTN_SIMD_MATH_INL_H_
 #undef ATTN_SIMD_MATH_INL_H_
@@ -96,6 +96,23 @@ HWY_INLINE Vec<double> exponential(Vec<double> x) {
   return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<52>(hn::BitCast(bits, shifted))));
 }
 
+/// 1 / x for x >= 1, NaN kept; from 2^126 on it may be 0.
+HWY_INLINE Vec<float> reciprocal(Vec<float> x) {
+  const Tag<float> d;
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+  return hn::Div(hn::Set(d, 1.0f), x);
+#else
+  auto r = hn::ApproximateReciprocal(x);  // at least 8 bits (NEON)
+#if HWY_TARGET > HWY_AVX3
+  r = hn::Mul(r, hn::NegMulAdd(x, r, hn::Set(d, 2.0f)));
+#endif
+  return hn::MulAdd(r, hn::NegMulAdd(x, r, hn::Set(d, 1.0f)), r);  // Newton
+#endif
+}
+HWY_INLINE Vec<double> reciprocal(Vec<double> x) {
+  return hn::Div(hn::Set(Tag<double>(), 1.0), x);
+}
+
 /// The first `count` < lanes elements of p, zeros above; reads nothing beyond them.
 template <class T>
 HWY_INLINE Vec<T> load_partial(const T* HWY_RESTRICT p, int count) {
@@ -144,7 +161,7 @@ HWY_INLINE T dot_product(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, int64
 /// < columns.
 template <class T>
 HWY_INLINE void pack_transposed(const T* HWY_RESTRICT from, int64_t stride, int rows,
-                                int64_t columns, T factor, T* HWY_RESTRICT to, int width,
+                                int64_t columns, T factor, T* HWY_RESTRICT to, int64_t width,
                                 int padded_rows) {
   int r = 0;
 #if HWY_TARGET != HWY_SCALAR

@@ -22,23 +22,6 @@ namespace attn::core::HWY_NAMESPACE {
 
 inline constexpr int kBlock = 48, kTile = 64;
 
-/// 1 / x for x >= 1, NaN kept; from 2^126 on it may be 0.
-HWY_INLINE Vec<float> reciprocal(Vec<float> x) {
-  const Tag<float> d;
-#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-  return hn::Div(hn::Set(d, 1.0f), x);
-#else
-  auto r = hn::ApproximateReciprocal(x);  // at least 8 bits (NEON)
-#if HWY_TARGET > HWY_AVX3
-  r = hn::Mul(r, hn::NegMulAdd(x, r, hn::Set(d, 2.0f)));
-#endif
-  return hn::MulAdd(r, hn::NegMulAdd(x, r, hn::Set(d, 1.0f)), r);  // Newton
-#endif
-}
-HWY_INLINE Vec<double> reciprocal(Vec<double> x) {
-  return hn::Div(hn::Set(Tag<double>(), 1.0), x);
-}
-
 /// 1 / (1 + e^{-a}): with e = e^{-|a|}, 1 / (1 + e) or e / (1 + e).
 template <class T>
 HWY_INLINE Vec<T> sigmoid(Vec<T> a) {

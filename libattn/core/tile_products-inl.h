@@ -253,6 +253,63 @@ HWY_INLINE void product(int rows, const Product<T>& p) {
   }
 }
 
+/// Heads so narrow that rows of V (or K) would leave half of a vector empty: what is summed over
+/// keys then lies turned, columns along rows and queries along the lanes, (columns, kQueries).
+template <class T>
+HWY_INLINE bool narrow(int64_t columns) {
+  return columns > 0 && columns <= kLanes<T> / 2;
+}
+
+template <int C, class T>
+HWY_INLINE void add_turned_columns(int keys, const T* HWY_RESTRICT tile, const T* HWY_RESTRICT b,
+                                   int64_t ldb, Vec<T> factor, bool started, T* HWY_RESTRICT out) {
+  constexpr int kN = kLanes<T>;
+  const Tag<T> d;
+  Accumulators<T, 2, C> acc;  // of even and odd keys: one would wait for its own additions
+#pragma GCC unroll 8
+  for (int c = 0; c < C; ++c) {
+    acc.v[0][c] = started ? hn::Mul(factor, hn::Load(d, out + c * kQueries<T>)) : hn::Zero(d);
+    acc.v[1][c] = hn::Zero(d);
+  }
+  int j = 0;
+  for (; j + 2 <= keys; j += 2, tile += 2 * kN, b += 2 * ldb) {
+    const auto even = hn::Load(d, tile), odd = hn::Load(d, tile + kN);
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c) {
+      acc.v[0][c] = hn::MulAdd(hn::Set(d, b[c]), even, acc.v[0][c]);
+      acc.v[1][c] = hn::MulAdd(hn::Set(d, b[ldb + c]), odd, acc.v[1][c]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int c = 0; c < C; ++c) {
+    if (j < keys) acc.v[0][c] = hn::MulAdd(hn::Set(d, b[c]), hn::Load(d, tile), acc.v[0][c]);
+    hn::Store(hn::Add(acc.v[0][c], acc.v[1][c]), d, out + c * kQueries<T>);
+  }
+}
+
+/// out(c, lane) = factor out + sum_k tile(k, lane) b(k, c), c < columns, which are narrow; where
+/// nothing `started`, out holds nothing.
+template <class T, int C = kLanes<T> / 2>
+HWY_INLINE void add_turned(int columns, int keys, const T* tile, const T* b, int64_t ldb,
+                           Vec<T> factor, bool started, T* out) {
+  if constexpr (C > 1) {
+    if (columns < C) return add_turned<T, C - 1>(columns, keys, tile, b, ldb, factor, started, out);
+  }
+  if constexpr (C > 0) add_turned_columns<C>(keys, tile, b, ldb, factor, started, out);
+}
+
+/// to(lane, c) = factor from(c, lane) of the first `rows` lanes.
+template <class T>
+HWY_INLINE void turn_back(int columns, int rows, const T* HWY_RESTRICT from, Vec<T> factor,
+                          T* HWY_RESTRICT to, int64_t row) {
+  constexpr int kN = kLanes<T>;
+  const Tag<T> d;
+  HWY_ALIGN T buffer[kN * kN];
+  for (int c = 0; c < columns; ++c)
+    hn::Store(hn::Mul(factor, hn::Load(d, from + c * kQueries<T>)), d, buffer + c * kN);
+  pack_transposed(buffer, kN, columns, rows, T(1), to, row, columns);
+}
+
 }  // namespace attn::core::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -229,10 +229,10 @@ struct Tail {
 };
 HWY_INLINE Tail tail_of(Vec x) {
   const Tag d;
-  const auto z = hn::Abs(x), half = hn::Set(d, 0.5F), one = hn::Set(d, 1.0F);
+  const auto z = hn::Abs(x), half = hn::Set(d, 0.5F);
   const auto bell =
       simd::exponential(simd::clamp_exponent<float>(hn::Mul(hn::Mul(z, hn::Set(d, -0.5F)), z)));
-  const auto t = hn::Div(one, hn::MulAdd(half, z, one));
+  const auto t = simd::reciprocal(hn::MulAdd(half, z, hn::Set(d, 1.0F)));
   auto q = hn::MulAdd(hn::Set(d, 0.07527066049400849F), t, hn::Set(d, -0.33931985489667427F));
   q = hn::MulAdd(q, t, hn::Set(d, 0.4742523280628854F));
   q = hn::MulAdd(q, t, hn::Set(d, 0.06378659135882549F));

@@ -108,6 +108,26 @@ TEST_P(OnTarget, EveryPairOfOptionsEqualsTheEquations) {
   }
 }
 
+/// Heads of half a vector and less, whose sums lie turned.
+template <class T>
+void expect_narrow_heads(double tolerance) {
+  uint64_t seed = 900;
+  for (const auto& [d, dv] : {std::pair<int64_t, int64_t>{8, 8}, {4, 3}, {1, 2}, {2, 1}, {9, 4}}) {
+    for (const auto& [nq, nk] : {std::pair<int64_t, int64_t>{37, 150}, {70, 66}, {3, 1}}) {
+      for (unsigned one = 1; one < kAll; one *= 2)
+        expect_equal_to_reference(
+            case_with<T>(one, nq, nk, ++seed, d, dv), tolerance,
+            testing::PrintToString(std::vector<int64_t>{d, dv, nq, nk}) + std::to_string(one));
+      expect_equal_to_reference(case_with<T>(kAll - 1, nq, nk, ++seed, d, dv), tolerance, "all");
+    }
+  }
+}
+
+TEST_P(OnTarget, NarrowHeadsEqualTheEquations) {
+  expect_narrow_heads<double>(2e-13);
+  expect_narrow_heads<float>(6e-6);
+}
+
 TEST_P(OnTarget, AllOptionsTogetherEqualTheEquations) {
   for (const auto& [nq, nk] : {std::pair<int64_t, int64_t>{37, 150}, {600, 80}, {1, 1}}) {
     expect_equal_to_reference(case_with<double>(kAll - 1, nq, nk, 7), 2e-13, "all, fp64");

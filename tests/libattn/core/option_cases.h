@@ -25,8 +25,9 @@ enum Option : unsigned {
 };
 
 template <class T>
-AttentionCase<T> case_with(unsigned options, int64_t nq, int64_t nk, uint64_t seed) {
-  AttentionCase<T> c(2, 4, nq, nk, 9, 11);
+AttentionCase<T> case_with(unsigned options, int64_t nq, int64_t nk, uint64_t seed, int64_t d = 9,
+                           int64_t dv = 11) {
+  AttentionCase<T> c(2, 4, nq, nk, d, dv);
   if ((options & kGroups) != 0) c.g = 2;
   c.fill(seed);
   std::mt19937_64 random(seed);

@@ -15,6 +15,7 @@
 #include "attn/core.h"
 #include "attn/error.h"
 #include "tests/libattn/ops/gradcheck.h"
+#include "tests/support/every_target.h"
 #include "tests/support/refusal.h"
 
 namespace attn::nn {
@@ -73,19 +74,8 @@ void expect_equation(const Shape& s, at::ScalarType type, double tolerance) {
 const std::vector<Shape> kShapes{{1, 1, 1},   {2, 3, 5},     {7, 8, 64},   {48, 8, 256},
                                  {49, 9, 65}, {131, 17, 97}, {97, 64, 40}, {900, 8, 32}};
 
-/// Once with every instruction set that was compiled and runs here.
-template <class Test>
-void with_every_target(const Test& test) {
-  for (const std::string& target : core::simd_targets()) {
-    SCOPED_TRACE(target);
-    core::force_simd_target(target);
-    test();
-  }
-  core::force_simd_target("");
-}
-
 TEST(Swiglu, MatchesTheEquationInBothPrecisionsOnEveryTarget) {
-  with_every_target([] {
+  test::with_every_target([] {
     for (const Shape& s : kShapes) {
       expect_equation(s, at::kDouble, 1e-13);
       expect_equation(s, at::kFloat, 3e-6);
@@ -115,7 +105,7 @@ TEST(Swiglu, EmptyInputHasEmptyOutputAndZeroGradients) {
 
 TEST(Swiglu, LargeValuesSaturateAndNaNStays) {
   // silu(a) is a or 0 far out: 200 * 1 for a = 200, and nothing for a = -200.
-  with_every_target([] {
+  test::with_every_target([] {
     for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
       const at::Tensor x =
           at::tensor({200.0, -200.0, 1e4, -1e4}, at::kDouble).to(type).view({4, 1});
