@@ -148,10 +148,7 @@ int run(const BacktestArgs& args, const Context& context) {
     document["data"] = timeseries::name_of(set);
     print_json(document);
   } else {
-    print(fmt::format("{} of one channel, {} ahead, {} apart\n",
-                      counted(result.windows, "window", "windows"),
-                      counted(result.horizon, "step", "steps"), result.stride) +
-          text_table(backtest_rows(result)));
+    print(backtest_text(result));
   }
   return kDone;
 }

@@ -125,6 +125,10 @@ void add_or_say(Report& page, const std::function<void()>& add) {
   }
 }
 
+constexpr const char* kKnowsTargets =
+    "the model was trained or validated on rows that are forecast here, so its errors are too "
+    "small.";
+
 std::string subtitle_of(const timeseries::SeriesSet& set, int64_t horizon) {
   return fmt::format("{}; {} ahead", set_text(set), counted(horizon, "step", "steps"));
 }
@@ -212,13 +216,20 @@ std::vector<std::vector<std::string>> backtest_rows(const timeseries::BacktestRe
   return rows;
 }
 
+std::string backtest_text(const timeseries::BacktestResult& result) {
+  return fmt::format(
+      "{} of one channel, {} ahead, {} apart\n{}{}", counted(result.windows, "window", "windows"),
+      counted(result.horizon, "step", "steps"), result.stride, text_table(backtest_rows(result)),
+      result.knows_targets ? std::string(kKnowsTargets) + "\n" : "");
+}
+
 Report backtest_report(const timeseries::BacktestResult& result, const timeseries::SeriesSet& set,
                        const Context& context) {
   Report page("attn-forecast: backtest", subtitle_of(set, result.horizon));
   page.paragraph(fmt::format(
-      "{} of one channel, origins {} apart; no forecast knows a row behind its origin. The model "
-      "was trained anew {}.",
+      "{} of one channel, origins {} apart; {} The model was trained anew {}.",
       counted(result.windows, "window", "windows"), counted(result.stride, "row", "rows"),
+      result.knows_targets ? kKnowsTargets : "no forecast knows a row behind its origin.",
       counted(result.refits, "time", "times")));
   page.table(table_of(backtest_rows(result)));
   page.columns({timeseries::backtest_section(timeseries::backtest_plot(result))});

@@ -24,6 +24,8 @@ report::Report training_report(const timeseries::TrainRunResult& run,
 
 /// Errors of all methods, one row each, with the coverage of the levels.
 std::vector<std::vector<std::string>> backtest_rows(const timeseries::BacktestResult& result);
+/// These with the windows above them, and below them whether the model knew what it forecasts.
+std::string backtest_text(const timeseries::BacktestResult& result);
 
 /// Page of a backtest: the table, error by horizon, coverage, the model's forecasts.
 report::Report backtest_report(const timeseries::BacktestResult& result,

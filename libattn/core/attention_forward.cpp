@@ -18,7 +18,7 @@ namespace attn::core::HWY_NAMESPACE {
 /// the nearest cache. GFLOP/s of one AVX-512 core at 64 / 96 / 128 / 192 keys: (1,16,2048,128) 139
 /// / 125 / 129 / 127, (1,8,4096,64) 141 / 136 / 138 / 127.
 inline constexpr int kForwardKeys = 64;
-/// The same of heads narrower than half a vector, whose blocks are small: each block of keys costs
+/// The same of heads of half a vector or less, whose blocks are small: each block of keys costs
 /// another look at all totals.
 inline constexpr int kNarrowKeys = 128;
 

@@ -29,8 +29,8 @@ struct HeadGradient {
 };
 
 /// A block of queries in scratch: Q and dO transposed (scores, dP) and by rows (dK, dV), two tiles,
-/// dQ, and per row LSE in two parts, dH and C; a tile for the slope of the soft cap and a panel for
-/// dropout, or null.
+/// dQ (turned, of narrow heads), and per row LSE in two parts, dH and C; a tile for the slope of
+/// the soft cap and a panel for dropout, or null.
 template <class T>
 struct BackwardState {
   T *qt, *dot, *q, *dout, *tile, *dtile, *dq, *lse, *tail, *dentropy, *c;

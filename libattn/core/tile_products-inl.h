@@ -5,7 +5,8 @@
 // broadcast, or rows as vectors), and only Q (and dO) are packed, once per block of queries. Panel
 // v holds queries v * lanes ... of the block: tile[v * panel + key * lanes + lane].
 //
-// All products are one kernel, acc(r, c) += sum_k a[r * row + k * step] * b[k * ldb + c * lanes]:
+// All products but those of narrow heads (add_turned) are one kernel, acc(r, c) += sum_k
+// a[r * row + k * step] * b[k * ldb + c * lanes]:
 //   scores  S^T = K Q^T     r = key,   k = feature (K in place),      b = packed transposed Q
 //   output  O  += P V       r = lane,  k = key     (tile panel),      b = V in place      (also dQ
 //   += dS K) keys    dV += P^T dO    r = key,   k = query   (tile panels),     b = dO packed (also

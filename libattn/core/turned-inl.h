@@ -145,7 +145,7 @@ HWY_INLINE void turned_values(const TurnedHead<T>& h, const TurnedPanel<T>& p, i
     hn::Store(hn::Mul(inverse, sum[c]), d, h.out + (begin + c) * h.ld + p.first);
 }
 
-/// Calls step.template run<D>(begin) for the features in pieces of D <= kTurned.
+/// Calls step.template operator()<D>(begin) for the features in pieces of D <= kTurned.
 template <int D, class Step>
 HWY_INLINE void piece_of(int d, int begin, const Step& step) {
   if constexpr (D > 1) {
@@ -177,21 +177,6 @@ HWY_NOINLINE void turned_attention(const TurnedHead<T>& h, const TurnedSight<T>&
     over_features(
         h.d, [&]<int D>(int begin) HWY_ATTR { turned_values<D, T>(h, p, begin, inverse, tile); });
   }
-}
-
-/// (rows, columns) -> (columns, ld): tokens to the lanes, zeros behind the last one.
-template <class T>
-HWY_INLINE void turn(const T* HWY_RESTRICT from, int64_t stride, int64_t rows, int64_t columns,
-                     T* HWY_RESTRICT to, int64_t ld) {
-  pack_transposed(from, stride, static_cast<int>(rows), columns, T(1), to, static_cast<int>(ld),
-                  static_cast<int>(ld));
-}
-/// (columns, ld) -> (rows, stride).
-template <class T>
-HWY_INLINE void turn_back(const T* HWY_RESTRICT from, int64_t ld, int64_t rows, int64_t columns,
-                          T* HWY_RESTRICT to, int64_t stride) {
-  pack_transposed(from, ld, static_cast<int>(columns), rows, T(1), to, static_cast<int>(stride),
-                  static_cast<int>(columns));
 }
 
 }  // namespace attn::core::HWY_NAMESPACE

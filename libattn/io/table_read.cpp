@@ -74,7 +74,7 @@ std::vector<std::string> read_header(std::string_view line, char delimiter,
                     (delimiter == ',' ? "commas" : "tabs") +
                     (other == '\t'  ? "; name it .tsv"
                      : other == ',' ? "; name it .csv"
-                                    : "; save it with commas"));
+                                    : "; save it with commas, and numbers with a point"));
   }
   return names;
 }

@@ -45,11 +45,10 @@ double difference_of(Row x, int64_t season) {
   return count > 0 ? std::sqrt(squares / count) : std::numeric_limits<double>::quiet_NaN();
 }
 
-/// What each knot's value counts at d / s: two neighbours, of sum 1.
+/// What each knot's value counts at d / s, s > 0: two neighbours, of sum 1.
 Hats hats_at(double d, double s) {
   constexpr auto kLast = static_cast<double>(kKnots - 1);
-  const double ratio = s > 0 ? d / s : 0,
-               place = ratio > 0 ? std::clamp(std::log2(ratio) - kFirstKnot, 0.0, kLast) : 0;
+  const double place = d > 0 ? std::clamp(std::log2(d / s) - kFirstKnot, 0.0, kLast) : 0;
   const size_t below = std::min(static_cast<size_t>(place), kKnots - 2);
   Hats hats{};
   hats[below + 1] = place - static_cast<double>(below);
@@ -72,7 +71,7 @@ Row row_of(const at::Tensor& x, int64_t n) {
   return {x.const_data_ptr<double>() + n * x.size(1), static_cast<size_t>(x.size(1))};
 }
 
-/// Normal equations of g at the knots, for one season.
+/// Squared error of g over all windows as a function of its knots, for one season.
 class KnotFit {
  public:
   KnotFit() { weight_.fill(1); }
@@ -92,27 +91,24 @@ class KnotFit {
     for (size_t i = 0; i < kKnots; ++i) {
       for (size_t j = 0; j < kKnots; ++j) squares_[i][j] += hats[i] * hats[j] * square / count;
       products_[i] += hats[i] * product / count;
+      energies_[i] += hats[i] * square / count;
+      windows_[i] += hats[i];
     }
-    energy_ += square / count;
     targets_ += left / count;
-    ++windows_;
   }
 
+  /// The knots in [0,1] of least error and prior: one knot after the other, each to its own best,
+  /// until none moves (the sum is convex).
   void solve(double overlap) {
-    if (!(energy_ > 0)) return;
-    const double prior = kPrior * overlap * energy_ / windows_;
-    at::Tensor a = at::eye(static_cast<int64_t>(kKnots), at::kDouble) * prior,
-               b = at::full({static_cast<int64_t>(kKnots)}, prior, at::kDouble);
-    for (size_t i = 0; i < kKnots; ++i) {
-      for (size_t j = 0; j < kKnots; ++j)
-        a.mutable_data_ptr<double>()[i * kKnots + j] += squares_[i][j];
-      b.mutable_data_ptr<double>()[i] += products_[i];
+    for (int round = 0; round < 1000; ++round) {
+      double moved = 0;
+      for (size_t i = 0; i < kKnots; ++i) moved = std::max(moved, improve(i, overlap));
+      if (moved < 1e-9) break;
     }
-    const at::Tensor g = at::linalg_solve(a, b).clamp(0, 1).contiguous();
-    std::copy_n(g.const_data_ptr<double>(), kKnots, weight_.begin());
   }
 
   const Hats& weight() const { return weight_; }
+  /// Without the prior.
   double error() const {
     double sum = targets_;
     for (size_t i = 0; i < kKnots; ++i) {
@@ -123,18 +119,30 @@ class KnotFit {
   }
 
  private:
+  /// Moves knot i to its best; returns how far. The prior counts windows of the knot's own energy:
+  /// those that repeat themselves would else outweigh all others.
+  double improve(size_t i, double overlap) {
+    if (!(energies_[i] > 0)) return 0;
+    const double prior = kPrior * overlap * energies_[i] / windows_[i];
+    double product = products_[i] + prior;
+    for (size_t j = 0; j < kKnots; ++j)
+      if (j != i) product -= squares_[i][j] * weight_[j];
+    const double best = product / (squares_[i][i] + prior);
+    if (std::isnan(best)) return 0;
+    return std::abs(std::exchange(weight_[i], std::clamp(best, 0.0, 1.0)) - weight_[i]);
+  }
+
   std::array<Hats, kKnots> squares_{};
-  Hats products_{}, weight_{};
-  double energy_ = 0, targets_ = 0, windows_ = 0;
+  Hats products_{}, energies_{}, windows_{}, weight_{};
+  double targets_ = 0;
 };
 
-/// g of each window, (N,1); 1 where it has no difference.
+/// g of each window, (N,1); 1 where it has no difference, or no spread.
 at::Tensor g_of(const at::Tensor& x, int64_t season, Row weight) {
   at::Tensor g = at::ones({x.size(0), 1}, at::kDouble);
   for (int64_t n = 0; n < x.size(0); ++n) {
-    const double d = difference_of(row_of(x, n), season);
-    if (!std::isnan(d))
-      g.mutable_data_ptr<double>()[n] = g_at(hats_at(d, sd_of(row_of(x, n))), weight);
+    const double d = difference_of(row_of(x, n), season), s = sd_of(row_of(x, n));
+    if (!std::isnan(d) && s > 0) g.mutable_data_ptr<double>()[n] = g_at(hats_at(d, s), weight);
   }
   return g;
 }

@@ -21,14 +21,14 @@ struct NaiveBlend {
 };
 
 /// y of values (N,L), NaN: missing, and f = forecast (N,T), one season after the other. A window
-/// without two known values one season apart keeps its forecast.
+/// without two known values one season apart, or of one value only, keeps its forecast.
 at::Tensor blended(const at::Tensor& values, const at::Tensor& forecast, const NaiveBlend& blend);
 
 /// Writes blend.weight: ones but for the season of least error
 ///   sum_windows mean_h ((y_h - n_h) - g (f_h - n_h))^2 / u^2 ,  u the least d of all seasons
-/// (0.001 s at least) over the known targets, g its ridge solution, drawn to 1 as strongly as by
-/// kPrior windows of which no two overlap, cut to [0,1]. `overlap` >= 1: windows that share each
-/// target row. Windows whose values stay the same tell nothing.
+/// (0.001 s at least) over the known targets, g the knots in [0,1] of least error, each drawn to 1
+/// as strongly as by four windows of its own of which no two overlap. `overlap` >= 1: windows that
+/// share each target row. Windows whose values stay the same tell nothing.
 void fit_blend(const NaiveBlend& blend, const at::Tensor& values, const at::Tensor& forecast,
                const at::Tensor& target, double overlap);
 

@@ -85,6 +85,12 @@ double overlap_of(std::span<const Window> windows, int64_t taken, int64_t horizo
 
 }  // namespace
 
+double shares_bytes(int64_t windows, int64_t lookback, int64_t horizon) {
+  const auto taken = static_cast<double>(std::min(windows, kWindows)),
+             l = static_cast<double>(lookback), t = static_cast<double>(horizon);
+  return taken * (2 * (l + 3 * t) * sizeof(float) + (l + 4 * t) * sizeof(double));
+}
+
 void fit_shares(const Forecaster& forecaster, const WindowSource& source,
                 std::span<const Window> windows, CutCache& cuts) {
   if (!forecaster.share().defined() || windows.empty()) return;

@@ -1,6 +1,7 @@
 // How much the parts of a forecast count, found on held-out windows.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "timeseries/forecast/forecaster.h"
@@ -18,5 +19,8 @@ namespace timeseries {
 /// nothing for a forecaster without a share.
 void fit_shares(const Forecaster& forecaster, const WindowSource& source,
                 std::span<const Window> windows, CutCache& cuts);
+
+/// Memory that fit_shares takes for so many windows, beside the network's own; roughly.
+double shares_bytes(int64_t windows, int64_t lookback, int64_t horizon);
 
 }  // namespace timeseries

@@ -112,6 +112,7 @@ json to_json(const BacktestResult& r) {
           {"levels", r.levels},
           {"windows", r.windows},
           {"refits", r.refits},
+          {"knows_targets", r.knows_targets},
           {"series_left_out", r.short_series},
           {"windows_left_out", r.empty_lookbacks},
           {"method_order", order},

@@ -25,7 +25,14 @@ struct Work {
   SeriesSet set;
   std::vector<int64_t> numbers;               // of the series in the set given
   std::vector<std::vector<int64_t>> origins;  // of each series, ascending
+  std::vector<int64_t> seen;                  // rows of each that the model has met
 };
+
+bool any_seen(const Work& work) {
+  for (size_t s = 0; s < work.origins.size(); ++s)
+    if (work.origins[s].front() < work.seen[s]) return true;
+  return false;
+}
 
 std::vector<int64_t> origins_at(const Work& work, size_t window) {
   std::vector<int64_t> out;
@@ -69,17 +76,20 @@ class Backtest {
   }
 
   BacktestResult run() {
+    if (!options_.refit_every) leave_rows_to_train();
+    const bool seen = any_seen(work_);
     const std::vector<Window> windows = windows_of(0, most_windows(work_), true);
     require_targets(work_.set, windows, out_.horizon);
     if (out_.empty_lookbacks > 0)
       hooks_.warning(fmt::format("{}: {} windows whose look-back holds no value are left out",
                                  name_of(work_.set), out_.empty_lookbacks));
     refit_every_ = options_.refit_every.value_or(
-        seen_ && can_refit() ? static_cast<int64_t>(most_windows(work_)) : 0);
-    if (seen_ && refit_every_ == 0)
+        seen && can_refit() ? static_cast<int64_t>(most_windows(work_)) : 0);
+    out_.knows_targets = seen && refit_every_ == 0;
+    if (out_.knows_targets)
       hooks_.warning(name_of(work_.set) +
                      ": the model was trained or validated on rows that are forecast here, so its "
-                     "errors are too small; refit, or train it with a test part");
+                     "errors are too small; train it with a test part (--test)");
     prepare_scales();
     add_model();
     if (options_.dlinear && model_.options.network != Network::dlinear) add_dlinear();
@@ -103,7 +113,7 @@ class Backtest {
       work_.set.series.push_back(set.series[s]);
       work_.numbers.push_back(static_cast<int64_t>(s));
       work_.origins.push_back(rolling_origins(set.series[s].rows, o, name_of(set, set.series[s])));
-      seen_ = seen_ || work_.origins.back().front() < met[s].seen;
+      work_.seen.push_back(met[s].seen);
     }
     if (work_.set.series.empty()) refuse(set, rows_wanted);
     if (!out_.short_series.empty())
@@ -111,6 +121,26 @@ class Backtest {
           fmt::format("{}: {} series with fewer than the {} rows that the windows need "
                       "are left out",
                       name_of(set), out_.short_series.size(), rows_wanted));
+  }
+
+  /// Drops the oldest windows until the rows before the first are enough to train on, where the
+  /// model has seen what it is to forecast; none, where even one window leaves too few.
+  void leave_rows_to_train() {
+    const std::vector<std::vector<int64_t>> all = work_.origins;
+    const size_t asked = most_windows(work_);
+    while (any_seen(work_) && !can_refit()) {
+      const size_t most = most_windows(work_);
+      if (most == 1) {
+        work_.origins = all;
+        return;
+      }
+      for (std::vector<int64_t>& own : work_.origins)
+        if (own.size() == most) own.erase(own.begin());
+    }
+    if (const size_t left = most_windows(work_); left < asked)
+      hooks_.warning(fmt::format("{}: {} windows leave too few rows before them to train on; {} {}",
+                                 name_of(work_.set), asked, left,
+                                 left == 1 ? "is forecast" : "are forecast"));
   }
 
   /// Rows before the first origin at least.
@@ -311,7 +341,6 @@ class Backtest {
   const BacktestModelOptions& options_;
   const attn::Hooks& hooks_;
   Work work_;
-  bool seen_ = false;
   int64_t refit_every_ = 0;
   std::vector<double> scales_;  // (series, channel)
   BacktestResult out_;

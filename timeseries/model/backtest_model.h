@@ -23,7 +23,8 @@ struct BacktestModelOptions {
   std::vector<double> levels{0.8, 0.95};
   /// 0: the model as it is. k >= 1: trained anew, with the same options, on the rows before the
   /// origin at every k-th window from the first. Not set: once, before the first window, where the
-  /// model has seen rows that are to be forecast; else not at all.
+  /// model has seen rows that are to be forecast (of fewer windows, where the rows before the first
+  /// would not do); else not at all.
   std::optional<int64_t> refit_every;
   bool naive = true;           ///< last value and seasonal naive beside
   bool dlinear = true;         ///< DLinear, trained on the rows before the first origin, beside
@@ -42,8 +43,9 @@ struct BacktestForecast {
 struct BacktestResult {
   int64_t horizon = 0, stride = 0, season = 1;
   std::vector<double> levels;
-  int64_t windows = 0;                      ///< origins times channels, of all series
-  int64_t refits = 0;                       ///< trainings of the model
+  int64_t windows = 0;         ///< origins times channels, of all series
+  bool knows_targets = false;  ///< the model has seen rows that it forecasts: errors are too small
+  int64_t refits = 0;          ///< trainings of the model
   std::vector<MethodScores> methods;        ///< the model first; in the units of the data
   std::vector<BacktestForecast> forecasts;  ///< of the model
   std::vector<std::string> short_series;    ///< ids of those too short, left out
@@ -52,8 +54,8 @@ struct BacktestResult {
 
 /// Rows behind an origin enter nothing that is forecast from it: not the scaling, not a refit, not
 /// the intervals. Every window counts. MASE is scaled by the rows before the first origin. Warns
-/// where the model has seen what it forecasts. Throws Error: columns of another model, no series
-/// long enough; UsageError; Interrupted.
+/// where the model has seen what it forecasts, and where fewer windows are taken. Throws Error:
+/// columns of another model, no series long enough; UsageError; Interrupted.
 BacktestResult backtest_model(const ForecastModel& model, const SeriesSet& set,
                               const BacktestModelOptions& options, const attn::Hooks& hooks);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "libattn/io/text.h"
+#include "timeseries/forecast/share.h"
 #include "timeseries/model/entropy_stage.h"
 #include "timeseries/model/fit_model.h"
 #include "timeseries/series/read.h"
@@ -67,6 +68,8 @@ FitEstimate estimate_fit(const SeriesSet& set, const Split& split, const ModelOp
       std::min(o.fit.optimisation.batch, std::max<int64_t>(out.train_windows, 1)));
   const auto windows = static_cast<double>(out.train_windows + out.validation_windows);
   out.bytes = bytes_of(set) + windows * (16 + 12 + 16) + batch * numbers_of(o) * sizeof(float);
+  if (o.network == Network::entrope && o.entrope.linear_path)
+    out.bytes += shares_bytes(out.validation_windows, o.lookback, o.horizon);
   return out;
 }
 

@@ -107,7 +107,9 @@ ForecastModel read_model(const ModelFile& file, const fs::path& path, const std:
     return attn::io::get<std::vector<std::string>>(c, key, where);
   };
   ForecastModel m;
-  m.options = read_model_options(part("options"), ModelOptions(), where + ": options");
+  ModelOptions base;
+  base.entrope.naive_blend = false;  // as files of version 1 were
+  m.options = read_model_options(part("options"), base, where + ": options");
   check(m.options);
   if (m.lookback() < 1 || !m.options.scale || !m.options.season || !m.options.cycle)
     throw attn::Error("its options are not those of a trained model");

@@ -23,7 +23,8 @@
 
 namespace timeseries {
 
-inline constexpr int64_t kForecastModelVersion = 1;
+/// 2: forecasts of EntroPE may be blended with naive ones.
+inline constexpr int64_t kForecastModelVersion = 2;
 /// The levels of the intervals that every model file holds: 5, 10, ..., 95, 97.5, 98, 99 %.
 const std::vector<double>& stored_levels();
 

@@ -60,8 +60,8 @@ struct ModelOptions {
   std::optional<Transform> transform;  ///< of the values; not set: choose_transform
   int64_t stride = 1;                  ///< rows between training windows
   PatchingOptions patching;            ///< of entrope
-  EntropeOptions entrope;    ///< look-back, horizon, covariates and frame sizes are set from
-  PatchTstOptions patchtst;  ///< the data, here and in the next two
+  EntropeOptions entrope;    ///< look-back, horizon, season, covariates and frame sizes are set
+  PatchTstOptions patchtst;  ///< from the data, here and in the next two
   DLinearOptions dlinear;
   FitOptions fit;              ///< its optimisation.seed, and that of the entropy model, are `seed`
   int64_t least_steps = 1300;  ///< epochs are raised until they take as many steps; 0: they are not

@@ -163,7 +163,7 @@ HWY_INLINE void multiply(int64_t rows, int64_t depth, const float* a, int64_t ld
   }
 }
 
-/// What a normalisation leaves for its gradient; null: nothing.
+/// What a normalisation leaves for its gradient.
 struct NormTape {
   float *hat = nullptr, *inverse = nullptr;  // (L,width), (L)
 };
@@ -172,8 +172,7 @@ struct NormTape {
 HWY_MAYBE_UNUSED static HWY_NOINLINE void layer_norm(const EntropyNetwork& n, const Packed& p,
                                                      int64_t rows, const float* HWY_RESTRICT x,
                                                      const float* HWY_RESTRICT weight,
-                                                     float* HWY_RESTRICT y,
-                                                     const NormTape& tape = {}) {
+                                                     float* HWY_RESTRICT y, const NormTape& tape) {
   const Tag d;
   const auto share = hn::Set(d, 1.0F / static_cast<float>(n.width));
   for (int64_t t = 0; t < rows; ++t, x += p.width, y += p.width) {
@@ -191,9 +190,9 @@ HWY_MAYBE_UNUSED static HWY_NOINLINE void layer_norm(const EntropyNetwork& n, co
       const auto away = hn::Mul(hn::Sub(hn::Load(d, x + c), mean), hn::Load(d, p.real + c));
       const auto hat = hn::Mul(away, inverse);
       hn::Store(hn::Mul(hat, hn::Load(d, weight + c)), d, y + c);
-      if (tape.hat != nullptr) hn::Store(hat, d, tape.hat + t * p.width + c);
+      hn::Store(hat, d, tape.hat + t * p.width + c);
     }
-    if (tape.inverse != nullptr) tape.inverse[t] = hn::GetLane(inverse);
+    tape.inverse[t] = hn::GetLane(inverse);
   }
 }
 

@@ -47,8 +47,8 @@ struct EntropyLoss {
 ///   LN h, causal, scale 1/sqrt(D/heads) ;  h <- h + Wd gelu(Wu LN h), gelu(x) = x Phi(x), Wu
 ///   (4D,D) logits z_tv = E_v . x_t, x = LN h ;  p_t = softmax z_t, of what follows token t H_t =
 ///   log sum_v e^{z_tv} - sum_v p_tv z_tv ;  loss_t = log sum_v e^{z_tv} - E_target . x_t
-/// No bias anywhere. H and the log-sum-exp come from attention of the queries x over the keys E, in
-/// pieces of the vocabulary: logits (L,V) never stand in memory, neither here nor in training.
+/// No bias anywhere. H and the log-sum-exp are those of attention of the queries x over the keys E,
+/// in pieces of the vocabulary: logits (L,V) never stand in memory, neither here nor in training.
 class EntropyModel {
  public:
   /// New parameters, drawn from `seed`: normal, sd 0.02, those that add to h 0.02/sqrt(2 depth).

@@ -123,11 +123,12 @@ HWY_MAYBE_UNUSED static HWY_NOINLINE void turned_read_out(int64_t vocabulary, in
       for (int64_t v = 0; v < columns / kN; ++v) of[v] = met(of[v], rows, tile + v * kN, columns);
     }
     for (int64_t v = 0; v < columns / kN; ++v) {
-      const auto log_l = hn::Log(d, of[v].l);
+      const auto l = of[v].l, log_l = hn::IfThenElse(hn::Eq(l, l), hn::Log(d, l), l);  // NaN kept
       const int64_t at = first + v * kN;
       if (lse != nullptr) hn::Store(hn::Add(of[v].m, log_l), d, lse + at);
-      if (entropy != nullptr)
-        hn::Store(hn::Max(hn::Sub(log_l, hn::Div(of[v].t, of[v].l)), hn::Zero(d)), d, entropy + at);
+      if (entropy == nullptr) continue;
+      const auto h = hn::Sub(log_l, hn::Div(of[v].t, l));
+      hn::Store(hn::IfThenElse(hn::Lt(h, hn::Zero(d)), hn::Zero(d), h), d, entropy + at);
     }
   }
 }

@@ -150,6 +150,18 @@ TEST(Entrope, Gradients) {
   }
 }
 
+TEST(Entrope, BlendsWithSeasonsThatTheLookBackHolds) {
+  EntropeOptions o = variants()[0];
+  const auto seasons = [&](int64_t season, int64_t lookback) {
+    o.season = season, o.lookback = lookback;
+    return Entrope(o, 3, patching()).blend().seasons;
+  };
+  EXPECT_EQ(seasons(12, 13), (std::vector<int64_t>{12, 1}));
+  for (const auto& [season, lookback] :
+       {std::pair<int64_t, int64_t>{13, 13}, {14, 13}, {1, 13}, {1, 1}})
+    EXPECT_EQ(seasons(season, lookback), std::vector<int64_t>{1});
+}
+
 TEST(Entrope, AForecastIsItsBaseAndTheShareOfTheRest) {
   const EntropeOptions o = variants()[1];
   const Entrope network(o, 3, patching());
@@ -162,6 +174,7 @@ TEST(Entrope, AForecastIsItsBaseAndTheShareOfTheRest) {
   EXPECT_TRUE(at::allclose(network.forward(batch, {}), parts.base + network.share() * parts.rest,
                            1e-12, 1e-12));
   const Entrope single(reference_entrope(13, 5, 3, 8), 3, patching());
+  EXPECT_TRUE(single.blend().seasons.empty());
   EXPECT_FALSE(single.share().defined());
   EXPECT_TRUE(single.buffers().empty());
   EXPECT_THROW(single.parts(batch, {}), std::logic_error);

@@ -47,6 +47,8 @@ TEST(NaiveBlend, OnesAndNoDifferencesChangeNothing) {
   at::Tensor sparse = at::full({1, kLookback}, NAN);
   sparse.select(1, 3).fill_(2);
   EXPECT_TRUE(blended(sparse, forecast.narrow(0, 0, 1), zero).equal(forecast.narrow(0, 0, 1)));
+  const at::Tensor constant = at::full({3, kLookback}, 2.0F);
+  EXPECT_TRUE(blended(constant, forecast, zero).equal(forecast));
   EXPECT_TRUE(blended(values, forecast, zero)
                   .equal(repeat_season(values, kSeason, kHorizon).to(at::kFloat)));
 }
@@ -92,6 +94,45 @@ TEST(NaiveBlend, KeepsWindowsThatRepeatThemselvesAndLeavesOthers) {
   };
   EXPECT_LT(error(own, 0), 0.1 * error(mixed.forecast, 0));
   EXPECT_LT(error(own, 400), 1.05 * error(mixed.forecast, 400));
+}
+
+TEST(NaiveBlend, WindowsThatRepeatThemselvesDoNotSpeakForOthers) {
+  const Mixed regular(50, 1e-3);
+  at::manual_seed(5);
+  const int64_t count = 1000;
+  const at::Tensor values = at::randn({count, kLookback}, at::kDouble),
+                   forecast = at::randn({count, kHorizon}, at::kDouble),
+                   naive = repeat_season(values, kSeason, kHorizon),
+                   target = naive + 0.3 * (forecast - naive);
+  const NaiveBlend blend = fresh({kSeason});
+  fit_blend(blend, at::cat({regular.values.narrow(0, 0, 50), values}),
+            at::cat({regular.forecast.narrow(0, 0, 50), forecast}),
+            at::cat({regular.target.narrow(0, 0, 50), target}), 10);
+  const auto* weight = blend.weight.const_data_ptr<double>();
+  EXPECT_NEAR(weight[7], 0.3, 0.05);
+  EXPECT_NEAR(weight[8], 0.3, 0.1);
+}
+
+TEST(NaiveBlend, IsNeverWorseThanNone) {
+  // The right g rises above 1 with d / s: knots cut to 1 after a free fit would leave others low.
+  at::manual_seed(6);
+  const int64_t count = 500;
+  const at::Tensor values = at::randn({count, kLookback}, at::kDouble).cumsum(1) +
+                            at::linspace(0, 3, count, at::kDouble).unsqueeze(1) *
+                                at::randn({count, kLookback}, at::kDouble);
+  const at::Tensor forecast = at::randn({count, kHorizon}, at::kDouble),
+                   naive = repeat_season(values, kSeason, kHorizon),
+                   g = at::linspace(0.7, 2.5, count, at::kDouble).unsqueeze(1),
+                   target = naive + g * (forecast - naive);
+  const NaiveBlend blend = fresh({kSeason});
+  fit_blend(blend, values, forecast, target, 1);
+  const at::Tensor d =
+      values.narrow(1, kSeason, kLookback - kSeason) - values.narrow(1, 0, kLookback - kSeason);
+  const at::Tensor unit = d.square().mean(1, true).sqrt();
+  const auto error = [&](const at::Tensor& f) {
+    return ((f - target) / unit).square().mean().item<double>();
+  };
+  EXPECT_LE(error(blended(values, forecast, blend)), error(forecast) * (1 + 1e-9));
 }
 
 TEST(NaiveBlend, FewWindowsChangeLittle) {

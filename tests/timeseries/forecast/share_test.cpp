@@ -13,6 +13,7 @@
 #include "libattn/train/seed.h"
 #include "timeseries/forecast/evaluate.h"
 #include "timeseries/forecast/make.h"
+#include "timeseries/forecast/naive_blend.h"
 
 namespace timeseries {
 namespace {
@@ -103,6 +104,33 @@ TEST(FitShare, IsTheLeastSquaresOfTheStepsAround) {
     EXPECT_NEAR(share[h].item<double>(), wanted, 1e-5) << h;
   }
   EXPECT_TRUE(inside);  // so that the equation is seen, not its ends
+}
+
+/// The first value of a window, all along, blended with the last one.
+class BlendedParts : public TwoParts {
+ public:
+  using TwoParts::TwoParts;
+  ForecastParts parts(const WindowBatch& batch, const Pass& /*pass*/) const override {
+    const at::Tensor first = batch.values.narrow(1, 0, 1).expand({-1, kHorizon});
+    return {first, at::zeros_like(first)};
+  }
+  NaiveBlend blend() const override { return blend_; }
+
+ private:
+  NaiveBlend blend_{{1}, at::ones({1, NaiveBlend::kKnots})};
+};
+
+TEST(FitShare, ThenBlendsTheSum) {
+  const Case c(300);
+  const BlendedParts forecaster(2 * at::ones({kHorizon}));
+  fitted(forecaster, c);
+  const WindowBatch all = c.source().gather(c.windows);
+  const ForecastParts parts = forecaster.parts(all, {});
+  const NaiveBlend wanted{{1}, at::ones({1, NaiveBlend::kKnots})};
+  // Every target row of the one channel lies in kHorizon windows.
+  fit_blend(wanted, all.values, parts.base + forecaster.share() * parts.rest, all.target, kHorizon);
+  EXPECT_LT(wanted.weight.min().item<float>(), 0.99F);
+  EXPECT_TRUE(at::allclose(forecaster.blend().weight, wanted.weight, 0, 1e-5));
 }
 
 TEST(FitShare, StaysBetweenNothingAndAll) {

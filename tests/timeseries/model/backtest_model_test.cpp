@@ -19,6 +19,7 @@ using attn::test::sentence_of;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 /// Trained on the first 70 % of the rows, so that the rest is a test.
 ForecastModel tested_model(const SeriesSet& set, Network network = Network::entrope) {
@@ -131,6 +132,32 @@ TEST(BacktestModel, RowsBehindTheOriginMoveNothing) {
   }
 }
 
+TEST(BacktestModel, TakesFewerWindowsWhereTheRowsBeforeThemAreTooFew) {
+  const SeriesSet set = test::small_set(1, 400);
+  const ForecastModel model = test::small_fit(set, test::small_options(Network::dlinear)).model;
+  BacktestModelOptions o;
+  o.naive = o.dlinear = false;
+  o.windows = (400 - model.lookback()) / model.horizon();
+  test::Warnings warnings;
+  const BacktestResult fewer = backtest_model(model, set, o, warnings.hooks());
+  EXPECT_THAT(warnings.all(), HasSubstr("too few rows before them to train on"));
+  EXPECT_EQ(fewer.refits, 1);
+  EXPECT_FALSE(fewer.knows_targets);
+  EXPECT_LT(fewer.windows, o.windows);
+  // One more would not do.
+  o.windows = fewer.windows;
+  test::Warnings none;
+  EXPECT_EQ(backtest_model(model, set, o, none.hooks()).windows, fewer.windows);
+  EXPECT_THAT(none.all(), Not(HasSubstr("too few rows before them")));
+  o.windows = fewer.windows + 1;
+  EXPECT_EQ(backtest_model(model, set, o, {}).windows, fewer.windows);
+  // Where the model has to be trained on all rows there are, that is told.
+  const SeriesSet few = test::small_set(1, model.lookback() + 3 * model.horizon() + 2);
+  const ForecastModel knows = test::small_fit(few, test::small_options(Network::dlinear)).model;
+  o.windows = 1;
+  EXPECT_TRUE(backtest_model(knows, few, o, {}).knows_targets);
+}
+
 TEST(BacktestModel, RefitsWhereTheModelHasSeenTheWindows) {
   const SeriesSet set = test::small_set(1, 400);
   const ForecastModel model = test::small_fit(set, test::small_options(Network::dlinear)).model;
@@ -141,6 +168,7 @@ TEST(BacktestModel, RefitsWhereTheModelHasSeenTheWindows) {
   test::Warnings warnings;
   EXPECT_EQ(backtest_model(model, set, o, warnings.hooks()).refits, 0);
   EXPECT_THAT(warnings.all(), HasSubstr("errors are too small"));
+  EXPECT_TRUE(backtest_model(model, set, o, {}).knows_targets);
   // Rows that came later were not seen.
   SeriesSet later = set;
   for (int64_t r = 0; r < 60; ++r) later.series[0].values.push_back(static_cast<double>(r % 24));

@@ -83,6 +83,15 @@ TEST_F(ForecastModelFile, NewerOnesAreRefused) {
   EXPECT_THROW(load_forecast_model(path_), attn::NewerFormat);
 }
 
+TEST_F(ForecastModelFile, ThoseWithoutABlendAreRead) {
+  attn::train::ModelFile old = file_;
+  old.config["options"]["entrope"].erase("naive_blend");
+  old.config["options"]["entrope"].erase("season");
+  std::erase_if(old.tensors, [](const auto& t) { return t.first == "buffer.naive.weight"; });
+  attn::train::save_model_file(path_, "forecast", 1, old.config, old.tensors);
+  EXPECT_TRUE(load_forecast_model(path_).forecaster->blend().seasons.empty());
+}
+
 TEST_F(ForecastModelFile, WhatIsMissingIsNamed) {
   for (const char* key : {"options", "channels", "frequency", "scaler", "patcher"})
     EXPECT_THAT(says([&](auto& f) { f.config.erase(key); }),
