@@ -18,6 +18,7 @@ constexpr size_t kKnots = NaiveBlend::kKnots;
 constexpr double kFirstKnot = -7;  // log2
 constexpr double kPrior = 4;
 constexpr double kLeastUnit = 1e-3;  // of a window's sd
+constexpr double kWorth = 0.9;       // less is lost again as series drift
 using Hats = std::array<double, kKnots>;
 using Row = std::span<const double>;
 
@@ -144,7 +145,7 @@ struct SeasonFit {
   /// Whether what the early windows say holds for the late ones.
   bool holds(double overlap) {
     early.solve(overlap);
-    return late.error(early.weight()) < late.error(KnotFit().weight());
+    return late.error(early.weight()) < kWorth * late.error(KnotFit().weight());
   }
 };
 

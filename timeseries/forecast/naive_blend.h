@@ -30,7 +30,7 @@ at::Tensor blended(const at::Tensor& values, const at::Tensor& forecast, const N
 /// as strongly as by four windows of its own of which no two overlap. `overlap` >= 1: windows that
 /// share each target row. Windows whose values stay the same tell nothing. Since series drift, a
 /// season counts only where g of the windows that are not `late` (N) lowers the error of those that
-/// are.
+/// are by a tenth at least.
 void fit_blend(const NaiveBlend& blend, const at::Tensor& values, const at::Tensor& forecast,
                const at::Tensor& target, const at::Tensor& late, double overlap);
 
