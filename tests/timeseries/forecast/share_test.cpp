@@ -106,13 +106,13 @@ TEST(FitShare, IsTheLeastSquaresOfTheStepsAround) {
   EXPECT_TRUE(inside);  // so that the equation is seen, not its ends
 }
 
-/// The first value of a window, all along, blended with the last one.
+/// Far above the first value of a window, all along; blended with the last one.
 class BlendedParts : public TwoParts {
  public:
   using TwoParts::TwoParts;
   ForecastParts parts(const WindowBatch& batch, const Pass& /*pass*/) const override {
-    const at::Tensor first = batch.values.narrow(1, 0, 1).expand({-1, kHorizon});
-    return {first, at::zeros_like(first)};
+    const at::Tensor above = batch.values.narrow(1, 0, 1).expand({-1, kHorizon}) + 3;
+    return {above, at::zeros_like(above)};
   }
   NaiveBlend blend() const override { return blend_; }
 
