@@ -18,7 +18,6 @@ constexpr size_t kKnots = NaiveBlend::kKnots;
 constexpr double kFirstKnot = -7;  // log2
 constexpr double kPrior = 4;
 constexpr double kLeastUnit = 1e-3;  // of a window's sd
-constexpr double kWorth = 0.9;       // less is lost again as series drift
 using Hats = std::array<double, kKnots>;
 using Row = std::span<const double>;
 
@@ -109,12 +108,12 @@ class KnotFit {
   }
 
   const Hats& weight() const { return weight_; }
-  /// Of any knots, without the prior.
-  double error(const Hats& weight) const {
+  /// Without the prior.
+  double error() const {
     double sum = targets_;
     for (size_t i = 0; i < kKnots; ++i) {
-      sum -= 2 * weight[i] * products_[i];
-      for (size_t j = 0; j < kKnots; ++j) sum += weight[i] * weight[j] * squares_[i][j];
+      sum -= 2 * weight_[i] * products_[i];
+      for (size_t j = 0; j < kKnots; ++j) sum += weight_[i] * weight_[j] * squares_[i][j];
     }
     return sum;
   }
@@ -138,17 +137,6 @@ class KnotFit {
   double targets_ = 0;
 };
 
-/// One season over all windows, and over the early and the late ones apart.
-struct SeasonFit {
-  KnotFit all, early, late;
-
-  /// Whether what the early windows say holds for the late ones.
-  bool holds(double overlap) {
-    early.solve(overlap);
-    return late.error(early.weight()) < kWorth * late.error(KnotFit().weight());
-  }
-};
-
 /// g of each window, (N,1); 1 where it has no difference, or no spread.
 at::Tensor g_of(const at::Tensor& x, int64_t season, Row weight) {
   at::Tensor g = at::ones({x.size(0), 1}, at::kDouble);
@@ -157,22 +145,6 @@ at::Tensor g_of(const at::Tensor& x, int64_t season, Row weight) {
     if (!std::isnan(d) && s > 0) g.mutable_data_ptr<double>()[n] = g_at(hats_at(d, s), weight);
   }
   return g;
-}
-
-/// Writes the season of least error among those that hold; ones for the others.
-void choose(std::vector<SeasonFit>& fits, double overlap, const at::Tensor& weight) {
-  weight.fill_(1);
-  double least = std::numeric_limits<double>::infinity();
-  for (size_t i = 0; i < fits.size(); ++i) {
-    if (!fits[i].holds(overlap)) continue;
-    KnotFit& fit = fits[i].all;
-    fit.solve(overlap);
-    if (!(fit.error(fit.weight()) < least)) continue;
-    least = fit.error(fit.weight());
-    const std::vector<double> knots(fit.weight().begin(), fit.weight().end());
-    weight.fill_(1);
-    weight.select(0, static_cast<int64_t>(i)).copy_(at::tensor(knots, at::kDouble));
-  }
 }
 
 }  // namespace
@@ -192,13 +164,13 @@ at::Tensor blended(const at::Tensor& values, const at::Tensor& forecast, const N
 }
 
 void fit_blend(const NaiveBlend& blend, const at::Tensor& values, const at::Tensor& forecast,
-               const at::Tensor& target, const at::Tensor& late, double overlap) {
+               const at::Tensor& target, double overlap) {
   if (blend.seasons.empty()) return;
-  const at::Tensor x = fp64(values), f = fp64(forecast), y = fp64(target), when = fp64(late);
+  const at::Tensor x = fp64(values), f = fp64(forecast), y = fp64(target);
   std::vector<at::Tensor> naive;
   for (const int64_t season : blend.seasons)
     naive.push_back(repeat_season(values, season, f.size(1)));
-  std::vector<SeasonFit> fits(naive.size());
+  std::vector<KnotFit> fits(naive.size());
   std::vector<double> d(naive.size());
   for (int64_t n = 0; n < x.size(0); ++n) {
     const double s = sd_of(row_of(x, n));
@@ -207,11 +179,15 @@ void fit_blend(const NaiveBlend& blend, const at::Tensor& values, const at::Tens
       continue;
     const double unit = std::max(*std::min_element(d.begin(), d.end()), kLeastUnit * s);
     for (size_t i = 0; i < fits.size(); ++i)
-      for (KnotFit* fit :
-           {&fits[i].all, when.const_data_ptr<double>()[n] > 0 ? &fits[i].late : &fits[i].early})
-        fit->add(hats_at(d[i], s), row_of(naive[i], n), row_of(f, n), row_of(y, n), unit);
+      fits[i].add(hats_at(d[i], s), row_of(naive[i], n), row_of(f, n), row_of(y, n), unit);
   }
-  choose(fits, overlap, blend.weight);
+  for (KnotFit& fit : fits) fit.solve(overlap);
+  const auto best = std::min_element(
+      fits.begin(), fits.end(), [](const auto& a, const auto& b) { return a.error() < b.error(); });
+  blend.weight.fill_(1);
+  blend.weight.select(0, best - fits.begin())
+      .copy_(at::tensor(std::vector<double>(best->weight().begin(), best->weight().end()),
+                        at::kDouble));
 }
 
 }  // namespace timeseries

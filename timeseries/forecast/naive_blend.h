@@ -28,10 +28,8 @@ at::Tensor blended(const at::Tensor& values, const at::Tensor& forecast, const N
 ///   sum_windows mean_h ((y_h - n_h) - g (f_h - n_h))^2 / u^2 ,  u the least d of all seasons
 /// (0.001 s at least) over the known targets, g the knots in [0,1] of least error, each drawn to 1
 /// as strongly as by four windows of its own of which no two overlap. `overlap` >= 1: windows that
-/// share each target row. Windows whose values stay the same tell nothing. Since series drift, a
-/// season counts only where g of the windows that are not `late` (N) lowers the error of those that
-/// are by a tenth at least.
+/// share each target row. Windows whose values stay the same tell nothing.
 void fit_blend(const NaiveBlend& blend, const at::Tensor& values, const at::Tensor& forecast,
-               const at::Tensor& target, const at::Tensor& late, double overlap);
+               const at::Tensor& target, double overlap);
 
 }  // namespace timeseries

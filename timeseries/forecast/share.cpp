@@ -4,7 +4,6 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -33,40 +32,21 @@ at::Tensor near_sums(const at::Tensor& x, int64_t reach) {
          sums.index_select(0, (at - reach).clamp_min(0));
 }
 
-/// What windows hold and what the parts of a forecast say of them, one row each; `late`: 1 for
-/// those in the later half of their series' windows.
+/// What windows hold and what the parts of a forecast say of them, one row each.
 struct Told {
-  at::Tensor values, target, base, rest, late;
+  at::Tensor values, target, base, rest;
 };
-
-/// Of each series, the origin in the middle of its windows.
-std::map<int32_t, double> middles(std::span<const Window> windows) {
-  std::map<int32_t, std::pair<int64_t, int64_t>> ends;
-  for (const Window& w : windows) {
-    auto& [first, last] = ends.try_emplace(w.series, w.origin, w.origin).first->second;
-    first = std::min(first, w.origin);
-    last = std::max(last, w.origin);
-  }
-  std::map<int32_t, double> out;
-  for (const auto& [series, end] : ends)
-    out[series] = static_cast<double>(end.first + end.second) / 2;
-  return out;
-}
 
 Told told_of(const Forecaster& forecaster, const WindowSource& source,
              std::span<const Window> windows, int64_t taken, CutCache& cuts) {
   const auto count = static_cast<int64_t>(windows.size());
   std::vector<at::Tensor> values, targets, bases, rests;
-  std::vector<double> late;
-  const std::map<int32_t, double> middle = middles(windows);
   for (int64_t first = 0; first < taken; first += kBatch) {
     std::vector<int64_t> numbers;
     std::vector<Window> part;
     for (int64_t i = first; i < std::min(first + kBatch, taken); ++i) {
       numbers.push_back(spread(i, count, taken));
       part.push_back(windows[static_cast<size_t>(numbers.back())]);
-      const Window& w = part.back();
-      late.push_back(static_cast<double>(w.origin) > middle.at(w.series) ? 1 : 0);
     }
     const WindowBatch batch = source.gather(part);
     const std::optional<PatchCuts> known = cached_cuts(forecaster, batch.values, numbers, cuts);
@@ -78,8 +58,7 @@ Told told_of(const Forecaster& forecaster, const WindowSource& source,
     bases.push_back(std::move(parts.base));
     rests.push_back(std::move(parts.rest));
   }
-  return {at::cat(values), at::cat(targets), at::cat(bases), at::cat(rests),
-          at::tensor(late, at::kDouble)};
+  return {at::cat(values), at::cat(targets), at::cat(bases), at::cat(rests)};
 }
 
 /// s (T), fp64.
@@ -120,7 +99,7 @@ void fit_shares(const Forecaster& forecaster, const WindowSource& source,
   const Told told = told_of(forecaster, source, windows, taken, cuts);
   forecaster.share().copy_(share_of(told));
   fit_blend(forecaster.blend(), told.values, told.base + forecaster.share() * told.rest,
-            told.target, told.late, overlap_of(windows, taken, forecaster.horizon()));
+            told.target, overlap_of(windows, taken, forecaster.horizon()));
 }
 
 }  // namespace timeseries

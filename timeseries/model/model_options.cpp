@@ -110,6 +110,8 @@ void set_networks(ModelOptions& o, const SeriesSet& set) {
   put(o.dlinear);
   o.entrope.past = static_cast<int64_t>(set.past_names.size() + set.static_names.size());
   o.entrope.season = o.season.value_or(1);
+  // What is taught over one series is fitted to it.
+  o.entrope.naive_blend = o.entrope.naive_blend && set.series.size() > 1;
   if (o.entrope.vocabulary > 0) o.entrope.vocabulary = o.patching.entropy_model.vocabulary;
   EntropyModelOptions& model = o.patching.entropy_model;
   if (model.position == EntropyPosition::learned)

@@ -64,12 +64,6 @@ TEST(NaiveBlend, ARowIsTheSameAlone) {
                     .equal(all.narrow(0, n, 1)));
 }
 
-/// Every second window is late.
-void fit(const NaiveBlend& blend, const at::Tensor& values, const at::Tensor& forecast,
-         const at::Tensor& target, double overlap) {
-  fit_blend(blend, values, forecast, target, at::arange(values.size(0)).remainder(2), overlap);
-}
-
 /// Half of the windows repeat a season of their own but for `noise`, half are white noise.
 /// Forecasts are right but for an error of sd 0.1.
 struct Mixed {
@@ -89,7 +83,7 @@ struct Mixed {
 TEST(NaiveBlend, KeepsWindowsThatRepeatThemselvesAndLeavesOthers) {
   const Mixed mixed(400);
   const NaiveBlend blend = fresh({kSeason, 1});
-  fit(blend, mixed.values, mixed.forecast, mixed.target, 1);
+  fit_blend(blend, mixed.values, mixed.forecast, mixed.target, 1);
   const auto* weight = blend.weight.const_data_ptr<double>();
   EXPECT_LT(weight[1], 0.1);   // d / s of about 1/64
   EXPECT_GT(weight[7], 0.95);  // of about 1
@@ -111,9 +105,9 @@ TEST(NaiveBlend, WindowsThatRepeatThemselvesDoNotSpeakForOthers) {
                    naive = repeat_season(values, kSeason, kHorizon),
                    target = naive + 0.3 * (forecast - naive);
   const NaiveBlend blend = fresh({kSeason});
-  fit(blend, at::cat({regular.values.narrow(0, 0, 50), values}),
-      at::cat({regular.forecast.narrow(0, 0, 50), forecast}),
-      at::cat({regular.target.narrow(0, 0, 50), target}), 10);
+  fit_blend(blend, at::cat({regular.values.narrow(0, 0, 50), values}),
+            at::cat({regular.forecast.narrow(0, 0, 50), forecast}),
+            at::cat({regular.target.narrow(0, 0, 50), target}), 10);
   const auto* weight = blend.weight.const_data_ptr<double>();
   EXPECT_NEAR(weight[7], 0.3, 0.05);
   EXPECT_NEAR(weight[8], 0.3, 0.1);
@@ -131,7 +125,7 @@ TEST(NaiveBlend, IsNeverWorseThanNone) {
                    g = at::linspace(0.7, 2.5, count, at::kDouble).unsqueeze(1),
                    target = naive + g * (forecast - naive);
   const NaiveBlend blend = fresh({kSeason});
-  fit(blend, values, forecast, target, 1);
+  fit_blend(blend, values, forecast, target, 1);
   const at::Tensor d =
       values.narrow(1, kSeason, kLookback - kSeason) - values.narrow(1, 0, kLookback - kSeason);
   const at::Tensor unit = d.square().mean(1, true).sqrt();
@@ -141,19 +135,10 @@ TEST(NaiveBlend, IsNeverWorseThanNone) {
   EXPECT_LE(error(blended(values, forecast, blend)), error(forecast) * (1 + 1e-9));
 }
 
-TEST(NaiveBlend, CountsOnlyWhatHoldsForLaterWindows) {
-  const Mixed mixed(400);
-  const NaiveBlend blend = fresh({kSeason, 1});
-  const at::Tensor early = mixed.forecast, late = mixed.target;  // later, forecasts are right
-  fit_blend(blend, at::cat({mixed.values, mixed.values}), at::cat({early, late}),
-            at::cat({mixed.target, mixed.target}), at::cat({at::zeros({800}), at::ones({800})}), 1);
-  EXPECT_TRUE(blend.weight.eq(1).all().item<bool>());
-}
-
 TEST(NaiveBlend, FewWindowsChangeLittle) {
   const Mixed mixed(2);
   const NaiveBlend blend = fresh({kSeason, 1});
-  fit(blend, mixed.values, mixed.forecast, mixed.target, 24);
+  fit_blend(blend, mixed.values, mixed.forecast, mixed.target, 24);
   EXPECT_GT(blend.weight.min().item<double>(), 0.85);
 }
 
@@ -163,7 +148,7 @@ TEST(NaiveBlend, TakesTheLastValueWhereThatIsBetter) {
   const at::Tensor values = walk.narrow(1, 0, kLookback),
                    target = walk.narrow(1, kLookback, kHorizon);
   const NaiveBlend blend = fresh({kSeason, 1});
-  fit(blend, values, values.mean(1, true).expand({-1, kHorizon}), target, 1);
+  fit_blend(blend, values, values.mean(1, true).expand({-1, kHorizon}), target, 1);
   EXPECT_TRUE(blend.weight.select(0, 0).eq(1).all().item<bool>());
   EXPECT_LT(blend.weight.select(0, 1).min().item<double>(), 0.3);
 }
@@ -173,10 +158,11 @@ TEST(NaiveBlend, LearnsNothingFromNothing) {
                    target = at::full({5, kHorizon}, NAN, at::kDouble);
   const NaiveBlend blend = fresh({kSeason, 1});
   blend.weight.zero_();
-  fit(blend, constant, at::randn({5, kHorizon}, at::kDouble), constant.narrow(1, 0, kHorizon), 1);
+  fit_blend(blend, constant, at::randn({5, kHorizon}, at::kDouble), constant.narrow(1, 0, kHorizon),
+            1);
   EXPECT_TRUE(blend.weight.eq(1).all().item<bool>());
   blend.weight.zero_();
-  fit(blend, at::randn({5, kLookback}, at::kDouble), target.nan_to_num(), target, 1);
+  fit_blend(blend, at::randn({5, kLookback}, at::kDouble), target.nan_to_num(), target, 1);
   EXPECT_TRUE(blend.weight.eq(1).all().item<bool>());
 }
 

@@ -128,12 +128,7 @@ TEST(FitShare, ThenBlendsTheSum) {
   const ForecastParts parts = forecaster.parts(all, {});
   const NaiveBlend wanted{{1}, at::ones({1, NaiveBlend::kKnots})};
   // Every target row of the one channel lies in kHorizon windows.
-  const double middle =
-      0.5 * static_cast<double>(c.windows.front().origin + c.windows.back().origin);
-  std::vector<double> late;
-  for (const Window& w : c.windows) late.push_back(static_cast<double>(w.origin) > middle ? 1 : 0);
-  fit_blend(wanted, all.values, parts.base + forecaster.share() * parts.rest, all.target,
-            at::tensor(late), kHorizon);
+  fit_blend(wanted, all.values, parts.base + forecaster.share() * parts.rest, all.target, kHorizon);
   EXPECT_LT(wanted.weight.min().item<float>(), 0.99F);
   EXPECT_TRUE(at::allclose(forecaster.blend().weight, wanted.weight, 0, 1e-5));
 }

@@ -104,6 +104,9 @@ TEST(ModelOptions, ResolvedLeavesNothingAutomatic) {
 
   const SeriesSet many = test::small_set(3, 400);
   EXPECT_EQ(resolved(o, many, tail_split(many, o.horizon)).scale, ScaleBy::series);
+  // Only a network of many series needs a naive forecast beside it for some of them.
+  EXPECT_FALSE(r.entrope.naive_blend);
+  EXPECT_TRUE(resolved(o, many, tail_split(many, o.horizon)).entrope.naive_blend);
   EXPECT_EQ(resolved(test::small_options(Network::dlinear), one, tail_split(one, 6)).cycle, 0);
   // Series that are counted, not timed, share no season's place.
   SeriesSet counted = many;
