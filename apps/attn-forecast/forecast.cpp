@@ -123,6 +123,12 @@ void draw(const ForecastArgs& args, const Forecast& forecast) {
     return;
   }
   if (result.series.empty()) return;
+  if (result.series.size() > 1 || (result.channels.size() > 1 && !args.one_channel))
+    log_info(fmt::format(
+        "{} draws {}{} alone; --series and --channel choose others, a page (.html) without them "
+        "holds all",
+        args.plot->string(), result.series[0].id.empty() ? "" : result.series[0].id + ", ",
+        result.channels[channel]));
   const auto plot =
       timeseries::forecast_plot(result, 0, static_cast<int64_t>(channel), forecast.set, shown);
   if (is_page(*args.plot)) {

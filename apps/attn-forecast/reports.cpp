@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "apps/attn-forecast/series_args.h"
 #include "apps/attn-forecast/tables.h"
@@ -40,6 +41,16 @@ std::string coverage_text(const nlohmann::json& coverage) {
       out += fmt::format("{}{} %: {:.1f} %", out.empty() ? "" : ", ", level,
                          100 * share.get<double>());
   return out.empty() ? "-" : out;
+}
+
+// The lowest MAE of the naive methods.
+std::string least_naive(const nlohmann::json& methods) {
+  nlohmann::json least;
+  for (const auto& [name, errors] : methods.items()) {
+    const auto mae = errors.value("mae", nlohmann::json());
+    if (mae.is_number() && (least.is_null() || mae < least)) least = mae;
+  }
+  return number_text(least);
 }
 
 // The kept model over the rows behind those it was trained on, naive methods beside.
@@ -136,14 +147,21 @@ std::string subtitle_of(const timeseries::SeriesSet& set, int64_t horizon) {
 }  // namespace
 
 std::vector<std::vector<std::string>> metrics_rows(const nlohmann::json& metrics) {
-  std::vector<std::vector<std::string>> rows{{"part", "windows", "MSE", "MAE", "intervals held"}};
+  const bool tested = metrics.contains("test");
+  std::vector<std::vector<std::string>> rows{{"part", "windows", "MSE", "MAE", "naive MAE"}};
+  if (tested) rows[0].push_back("intervals held");
   for (const char* part : {"validation", "test"}) {
     if (!metrics.contains(part) || !metrics[part].is_object() || metrics[part].empty()) continue;
     const auto& of = metrics[part];
     rows.push_back({part, number_words(of.value("windows", int64_t{0})),
                     number_text(of.value("mse", nlohmann::json())),
                     number_text(of.value("mae", nlohmann::json())),
-                    coverage_text(of.value("coverage", nlohmann::json::object()))});
+                    least_naive(of.value("naive", nlohmann::json::object()))});
+    // The intervals are made of the validation rows, which they hold by construction.
+    if (tested && part == std::string_view("test"))
+      rows.back().push_back(coverage_text(of.value("coverage", nlohmann::json::object())));
+    else if (tested)
+      rows.back().push_back("-");
   }
   return rows;
 }
@@ -169,8 +187,10 @@ Report training_report(const timeseries::TrainRunResult& run, const timeseries::
     auto table = table_of(metrics_rows(run.metrics));
     table.caption =
         "In standard deviations of the training rows; every window counts. The epoch kept is that "
-        "of the lowest validation error, and the scale, how much the network counts, and the "
-        "intervals rest on the same rows: only a test part (--test) is untouched.";
+        "of the lowest validation error, and the scale, the linear map, how much the network "
+        "counts, and the intervals rest on the same rows: only a test part (--test) is untouched. "
+        "Naive: last "
+        "season's value or the last one, whichever errs less.";
     page.table(table);
   }
   add_curves(page, run.fit);

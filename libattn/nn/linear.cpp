@@ -11,11 +11,9 @@
 
 #include "attn/error.h"
 #include "libattn/core/parallel.h"
+#include "libattn/nn/one_thread.h"
 #include "libattn/ops/check.h"
 #include "libattn/ops/first_order.h"
-
-// Where LibTorch has MKL. NOLINTNEXTLINE(readability-identifier-naming)
-extern "C" int MKL_Set_Num_Threads_Local(int) __attribute__((weak));
 
 namespace attn::nn {
 namespace {
@@ -25,22 +23,6 @@ using torch::autograd::variable_list;
 
 constexpr const char* kOp = "linear";
 constexpr int64_t kPiece = 1 << 22;  // multiplications of a piece: 100 times what a call costs
-
-/// While it lives, products of the calling thread are made by it alone. Without it MKL cuts a sum
-/// into as many parts as LibTorch has threads, also where only one of them works on it. Other
-/// libraries leave a product to the thread that asks for it within a parallel loop.
-class OneThread {
- public:
-  OneThread() : before_(MKL_Set_Num_Threads_Local != nullptr ? MKL_Set_Num_Threads_Local(1) : 0) {}
-  ~OneThread() {
-    if (MKL_Set_Num_Threads_Local != nullptr) MKL_Set_Num_Threads_Local(before_);
-  }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
 
 /// Into how many pieces `count` rows of `each` multiplications are cut.
 int64_t pieces_of(int64_t count, int64_t each) {

@@ -327,6 +327,11 @@ at::Tensor Entrope::share() const {
   return options_.linear_path ? buffers_.at("share") : at::Tensor();
 }
 
+LinearBase Entrope::linear_base() const {
+  if (!options_.linear_path) return {};
+  return {parameters_.at("linear.weight"), options_.frame};
+}
+
 NaiveBlend Entrope::blend() const {
   if (!options_.linear_path || !options_.naive_blend) return {};
   return {seasons_of(options_), buffers_.at("naive.weight")};

@@ -35,10 +35,11 @@ Patching patching_by(std::shared_ptr<const EntropyPatcher> patcher);
 ///            layer(h), causal over the window
 ///   head     v = W_h flatten(R n(h)) + b
 /// with (+) as Residual says. Beside a linear path the forecast is the sum base + share * rest:
-/// base the frame around W_l u, rest the network's v in the units of base, which learns what base
-/// leaves (stagewise, as boosting does: Friedman 2001), share (T) fitted on validation; and that
-/// sum is blended with naive forecasts (NaiveBlend). Windows are packed, no patch or token is
-/// padding, so a forecast does not depend on the other windows of its batch.
+/// base the frame around W_l u, found in closed form (fit_linear_base), rest the network's v in the
+/// units of base, which learns what base leaves (stagewise, as boosting does: Friedman 2001), share
+/// (T) fitted on validation; and that sum is blended with naive forecasts (NaiveBlend). Windows are
+/// packed, no patch or token is padding, so a forecast does not depend on the other windows of its
+/// batch.
 class Entrope : public Forecaster {
  public:
   /// New parameters, drawn from `seed`. Throws UsageError for options out of range.
@@ -53,6 +54,7 @@ class Entrope : public Forecaster {
   at::Tensor forward(const WindowBatch& batch, const Pass& pass) const override;
   ForecastParts parts(const WindowBatch& batch, const Pass& pass) const override;
   at::Tensor share() const override;
+  LinearBase linear_base() const override;
   NaiveBlend blend() const override;
   const attn::train::Parameters& parameters() const override { return parameters_; }
   attn::train::NamedTensors buffers() const override { return buffers_.named(); }

@@ -164,6 +164,8 @@ void check(const EntropeOptions& o) {
   if (!o.values && o.vocabulary == 0)
     throw attn::UsageError("an EntroPE forecaster needs real values, a vocabulary, or both");
   check(o.frame);
+  if (o.linear_path && o.frame.affine)
+    throw attn::UsageError("an affine frame is not taught beside a linear path; leave out one");
 }
 
 }  // namespace timeseries

@@ -33,10 +33,11 @@ struct EntropeOptions {
   Residual residual = Residual::single;
   bool patch_time = true;       ///< rotary position of a patch: its first value's; else its number
   bool decoder_blocks = false;  ///< the decoder's self-attention layers
-  bool linear_path = true;      ///< a linear map of the window beside the network
-  bool naive_blend = true;      ///< with linear_path: blended with naive forecasts (NaiveBlend)
-  int64_t season = 1;           ///< S of one of them; the other is the last value
-  int64_t head_width = 2;       ///< features of a token that reach the head; 0: all d
+  bool linear_path = true;  ///< a linear map of the window beside the network; not with an affine
+                            ///< frame
+  bool naive_blend = true;  ///< with linear_path: blended with naive forecasts (NaiveBlend)
+  int64_t season = 1;       ///< S of one of them; the other is the last value
+  int64_t head_width = 2;   ///< features of a token that reach the head; 0: all d
   double dropout = 0.1, head_dropout = 0;
   FrameOptions frame;
 };

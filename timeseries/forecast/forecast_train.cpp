@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,13 +17,13 @@
 #include "libattn/io/text.h"
 #include "libattn/train/train_options.h"
 #include "timeseries/forecast/evaluate.h"
+#include "timeseries/forecast/linear_base.h"
 #include "timeseries/forecast/share.h"
 #include "timeseries/patch/cut_cache.h"
 
 namespace timeseries {
 namespace {
 
-using attn::train::NamedTensors;
 using attn::train::Step;
 using attn::train::TrainResult;
 using attn::train::TrainTask;
@@ -65,22 +66,13 @@ at::Tensor loss_of(const at::Tensor& forecast, const at::Tensor& given, Loss los
   return (each * known.to(forecast.scalar_type())).sum(1).sum() / count;
 }
 
-/// What is minimised over a batch, and the loss of its forecasts.
-struct BatchLoss {
-  at::Tensor minimised, forecast;
-};
-
-/// A forecast that is a sum is two learners: the plain map is taught by itself, the network by what
-/// the map leaves.
-BatchLoss loss_of(const Forecaster& forecaster, const WindowBatch& batch, const Pass& pass,
-                  Loss loss) {
-  if (!forecaster.share().defined()) {
-    const at::Tensor own = loss_of(forecaster.forward(batch, pass), batch.target, loss);
-    return {own, own};
-  }
+/// Of a forecast that is a sum the network is taught what the plain map leaves.
+at::Tensor loss_of(const Forecaster& forecaster, const WindowBatch& batch, const Pass& pass,
+                   Loss loss) {
+  if (!forecaster.share().defined())
+    return loss_of(forecaster.forward(batch, pass), batch.target, loss);
   const ForecastParts parts = forecaster.parts(batch, pass);
-  const at::Tensor sum = loss_of(parts.base.detach() + parts.rest, batch.target, loss);
-  return {loss_of(parts.base, batch.target, loss) + sum, sum};
+  return loss_of(parts.base.detach() + parts.rest, batch.target, loss);
 }
 
 /// One run of `fit`.
@@ -97,8 +89,14 @@ class Fit {
 
   TrainResult run(const attn::train::TrainFiles& files) {
     TrainTask task;
-    task.parameters = forecaster_.parameters().named();
     task.buffers = forecaster_.buffers();
+    const bool closed = forecaster_.linear_base().weight.defined();
+    for (const auto& [name, tensor] : forecaster_.parameters().named()) {
+      const bool found = closed && in_linear_base(name);
+      if (found) tensor.set_requires_grad(false);
+      (found ? task.buffers : task.parameters).emplace_back(name, tensor);
+    }
+    fit_linear_base(forecaster_, data_.source, data_.train, data_.validation, hooks_);
     task.items = static_cast<int64_t>(data_.train.size());
     task.step = [this](const Step& step) { return this->step(step); };
     if (!data_.validation.empty()) {
@@ -108,7 +106,7 @@ class Fit {
     task.item_name = [this](int64_t item) { return item_name(item); };
     task.fingerprint = fit_fingerprint(forecaster_, data_, options_);
     TrainResult result = attn::train::train(task, options_.optimisation, files, hooks_);
-    keep(result);
+    keep(task, result);
     return result;
   }
 
@@ -127,9 +125,9 @@ class Fit {
     const std::optional<PatchCuts> cuts =
         cached_cuts(forecaster_, batch.values, step.items, train_cuts_);
     if (cuts) pass.cuts = &*cuts;
-    const BatchLoss loss = loss_of(forecaster_, batch, pass, options_.loss);
-    loss.minimised.backward();
-    return loss.forecast.item<double>();
+    const at::Tensor loss = loss_of(forecaster_, batch, pass, options_.loss);
+    loss.backward();
+    return loss.item<double>();
   }
 
   Validation validate() {
@@ -141,11 +139,12 @@ class Fit {
   }
 
   /// Leaves the best numbers in the forecaster.
-  void keep(const TrainResult& result) const {
+  static void keep(const TrainTask& task, const TrainResult& result) {
     const c10::NoGradGuard no_grad;
-    const NamedTensors buffers = forecaster_.buffers();
-    for (size_t i = 0; i < buffers.size(); ++i) buffers[i].second.copy_(result.best_buffers.at(i));
-    forecaster_.parameters().assign(result.best);
+    for (size_t i = 0; i < task.buffers.size(); ++i)
+      task.buffers[i].second.copy_(result.best_buffers.at(i));
+    for (size_t i = 0; i < task.parameters.size(); ++i)
+      task.parameters[i].second.copy_(result.best.at(i));
   }
 
   std::string item_name(int64_t item) const {
@@ -190,7 +189,9 @@ void check(const FitOptions& o) {
 std::string fit_fingerprint(const Forecaster& forecaster, const FitData& data,
                             const FitOptions& options) {
   const BatchOptions& b = data.source.options();
+  const char* base = forecaster.linear_base().weight.defined() ? "closed form" : "none";
   const nlohmann::json all = {{"forecaster", forecaster.options()},
+                              {"base", base},
                               {"fit", nlohmann::json(options)},
                               {"season", b.season},
                               {"calendar", b.calendar},

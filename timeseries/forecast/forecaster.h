@@ -9,6 +9,7 @@
 #include <string>
 
 #include "libattn/train/parameters.h"
+#include "timeseries/forecast/frame.h"
 #include "timeseries/forecast/naive_blend.h"
 #include "timeseries/patch/cuts.h"
 #include "timeseries/window/batch.h"
@@ -28,6 +29,13 @@ struct ForecastParts {
   at::Tensor base, rest;
 };
 
+/// The plain map of such a sum, where it is one of the window within a frame: W (T,L), shared with
+/// the forecaster, and the frame, whose parameters are among the forecaster's. Undefined: none.
+struct LinearBase {
+  at::Tensor weight;
+  FrameOptions frame;
+};
+
 class Forecaster {
  public:
   virtual ~Forecaster() = default;
@@ -42,6 +50,8 @@ class Forecaster {
   /// (T), one of the buffers: how much of `rest` counts at each step, as fit_shares finds it;
   /// undefined where the forecast is no such sum.
   virtual at::Tensor share() const { return {}; }
+  /// What fit_linear_base finds, in closed form, before the rest is taught.
+  virtual LinearBase linear_base() const { return {}; }
   /// How that sum is blended with naive forecasts, as fit_shares finds it; its weight is one of the
   /// buffers. No seasons: not at all.
   virtual NaiveBlend blend() const { return {}; }

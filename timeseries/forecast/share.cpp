@@ -10,27 +10,13 @@
 #include <vector>
 
 #include "timeseries/forecast/evaluate.h"
+#include "timeseries/forecast/held_out.h"
 #include "timeseries/forecast/naive_blend.h"
 
 namespace timeseries {
 namespace {
 
-constexpr int64_t kWindows = 4096, kBatch = 896, kFew = 64;
-
-/// Window i of `taken` that are spread over `count`. Neighbours are the channels of one origin, so
-/// that steps of a whole number would meet a few of them again and again.
-int64_t spread(int64_t i, int64_t count, int64_t taken) {
-  const int64_t step = count / taken;
-  return i * count / taken + (count % taken == 0 ? i % step : 0);
-}
-
-/// Sum of x (T) over the steps within `reach` of each.
-at::Tensor near_sums(const at::Tensor& x, int64_t reach) {
-  const int64_t steps = x.size(0);
-  const at::Tensor sums = at::constant_pad_nd(x.cumsum(0), {1, 0}), at = at::arange(steps);
-  return sums.index_select(0, (at + reach + 1).clamp_max(steps)) -
-         sums.index_select(0, (at - reach).clamp_min(0));
-}
+constexpr int64_t kWindows = 4096, kBatch = 896;
 
 /// What windows hold and what the parts of a forecast say of them, one row each.
 struct Told {
@@ -45,7 +31,7 @@ Told told_of(const Forecaster& forecaster, const WindowSource& source,
     std::vector<int64_t> numbers;
     std::vector<Window> part;
     for (int64_t i = first; i < std::min(first + kBatch, taken); ++i) {
-      numbers.push_back(spread(i, count, taken));
+      numbers.push_back(spread_window(i, count, taken));
       part.push_back(windows[static_cast<size_t>(numbers.back())]);
     }
     const WindowBatch batch = source.gather(part);
@@ -63,13 +49,12 @@ Told told_of(const Forecaster& forecaster, const WindowSource& source,
 
 /// s (T), fp64.
 at::Tensor share_of(const Told& told) {
-  const int64_t steps = told.target.size(1);
+  const int64_t windows = told.target.size(0);
   const at::Tensor there = told.target.isnan().logical_not_().to(at::kDouble),
                    rest = told.rest.to(at::kDouble) * there,
                    left = told.target.nan_to_num().to(at::kDouble) - told.base.to(at::kDouble);
-  const int64_t reach = told.target.size(0) < kFew ? steps : steps / 8;
-  const at::Tensor above = near_sums((left * rest).sum(0), reach),
-                   below = near_sums(rest.square().sum(0), reach);
+  const at::Tensor above = near_sums((left * rest).sum(0), windows),
+                   below = near_sums(rest.square().sum(0), windows);
   return at::where(below > 0, above / below, at::ones_like(below)).clamp(0, 1);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "libattn/io/text.h"
+#include "timeseries/forecast/linear_base.h"
 #include "timeseries/forecast/share.h"
 #include "timeseries/model/entropy_stage.h"
 #include "timeseries/model/fit_model.h"
@@ -69,7 +70,8 @@ FitEstimate estimate_fit(const SeriesSet& set, const Split& split, const ModelOp
   const auto windows = static_cast<double>(out.train_windows + out.validation_windows);
   out.bytes = bytes_of(set) + windows * (16 + 12 + 16) + batch * numbers_of(o) * sizeof(float);
   if (o.network == Network::entrope && o.entrope.linear_path)
-    out.bytes += shares_bytes(out.validation_windows, o.lookback, o.horizon);
+    out.bytes += std::max(shares_bytes(out.validation_windows, o.lookback, o.horizon),
+                          linear_base_bytes(o.lookback, o.horizon));
   return out;
 }
 

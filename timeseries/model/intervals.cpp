@@ -108,8 +108,9 @@ Calibration calibrate(const ForecastModel& model, const SeriesSet& set, const Wi
   Calibration out;
   out.errors = errors.errors();
   if (any_known(sample, horizon, channels))
-    out.intervals = conformal_intervals(sample, {stored_levels(), model.options.intervals.symmetric,
-                                                 model.options.intervals.shrink});
+    out.intervals = conformal_intervals(
+        sample, {stored_levels(), model.options.intervals.symmetric, model.options.intervals.shrink,
+                 model.options.intervals.smooth});
   return out;
 }
 

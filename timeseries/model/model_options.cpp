@@ -182,8 +182,8 @@ void check(const ModelOptions& o) {
   at_least("the stride", o.stride, 1);
   at_least("the steps of the training", o.least_steps, 0);
   check(o.fit);
-  if (!(o.intervals.shrink >= 0))
-    throw attn::UsageError("the shrinking of the intervals must not be negative");
+  if (!(o.intervals.shrink >= 0 && o.intervals.smooth >= 0))
+    throw attn::UsageError("shrink and smooth of the intervals must not be negative");
   if (!(o.patching.range >= 0))
     throw attn::UsageError("the range of the tokeniser must not be negative, found " +
                            attn::io::number_text(o.patching.range));

@@ -44,6 +44,7 @@ struct PatchingOptions {
 struct IntervalOptions {
   bool symmetric = true;  ///< see ConformalOptions
   double shrink = 50;     ///< see ConformalOptions
+  double smooth = 1000;   ///< see ConformalOptions
   bool scaled = true;  ///< residuals over the window's residual_scale; else over the channel's sd
 };
 
@@ -63,8 +64,8 @@ struct ModelOptions {
   EntropeOptions entrope;    ///< look-back, horizon, season, covariates and frame sizes are set
   PatchTstOptions patchtst;  ///< from the data, here and in the next two
   DLinearOptions dlinear;
-  FitOptions fit;              ///< its optimisation.seed, and that of the entropy model, are `seed`
-  int64_t least_steps = 1300;  ///< epochs are raised until they take as many steps; 0: they are not
+  FitOptions fit;             ///< its optimisation.seed, and that of the entropy model, are `seed`
+  int64_t least_steps = 400;  ///< epochs are raised until they take as many steps; 0: they are not
   IntervalOptions intervals;
   uint64_t seed = 0;
 

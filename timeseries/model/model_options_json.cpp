@@ -30,7 +30,8 @@ json patching_json(const PatchingOptions& o) {
 }
 
 json intervals_json(const IntervalOptions& o) {
-  return {{"symmetric", o.symmetric}, {"shrink", o.shrink}, {"scaled", o.scaled}};
+  return {
+      {"symmetric", o.symmetric}, {"shrink", o.shrink}, {"smooth", o.smooth}, {"scaled", o.scaled}};
 }
 
 /// Options whose JSON has every key there is.
@@ -136,6 +137,7 @@ ModelOptions read_all(const json& j, const std::string& where) {
   const Reader intervals(j.at("intervals"), where);
   intervals.read("symmetric", o.intervals.symmetric);
   intervals.read("shrink", o.intervals.shrink);
+  intervals.read("smooth", o.intervals.smooth);
   intervals.read("scaled", o.intervals.scaled);
   in.read("seed", o.seed);
   return o;

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "attn/error.h"
 #include "attn/probe.h"
@@ -17,6 +20,7 @@
 #include "timeseries/model/predict.h"
 #include "timeseries/model/unit_errors.h"
 #include "timeseries/score/interval_metrics.h"
+#include "timeseries/score/naive.h"
 
 namespace timeseries {
 namespace {
@@ -33,8 +37,29 @@ const std::vector<double>& told_levels() {
   return levels;
 }
 
-/// Errors in standard deviations of the data and coverage over the windows of one part; null
-/// without any.
+/// Methods without a model, by the names that backtests have for them.
+struct Naive {
+  UnitErrors season, last;
+
+  void add(std::span<const double> target, std::span<const double> past, int64_t season_length,
+           double unit) {
+    const auto steps = static_cast<int64_t>(target.size());
+    season.add(target, seasonal_naive(past, season_length, steps), unit);
+    last.add(target, last_value(past, steps), unit);
+  }
+  json told(int64_t season_length) const {
+    json out = json::object();
+    const auto put = [&](const char* name, const Errors& e) {
+      out[name] = {{"mse", number(e.mse)}, {"mae", number(e.mae)}};
+    };
+    put("last-value", last.errors());
+    if (season_length > 1) put("seasonal-naive", season.errors());
+    return out;
+  }
+};
+
+/// Errors in standard deviations of the data, beside those of naive methods, and coverage over the
+/// windows of one part; null without any.
 json part_metrics(const ForecastModel& model, const SeriesSet& set,
                   const std::vector<RowSpan>& rows, const attn::Hooks& hooks) {
   const std::vector<Window> windows =
@@ -45,6 +70,7 @@ json part_metrics(const ForecastModel& model, const SeriesSet& set,
       intervals_at(model.intervals, bounds ? told_levels() : std::vector<double>());
   HorizonIntervals sums(told_levels(), model.horizon());
   UnitErrors errors;
+  Naive naive;
   ChannelColumns columns(set);
   std::vector<double> forecast(static_cast<size_t>(model.horizon()));
   const auto take = [&](std::span<const Window> part, const at::Tensor& given,
@@ -58,6 +84,7 @@ json part_metrics(const ForecastModel& model, const SeriesSet& set,
       const auto past = column.first(static_cast<size_t>(w.origin));
       const auto target = column.subspan(past.size(), forecast.size());
       errors.add(target, forecast, m.unit());
+      naive.add(target, past, model.season(), m.unit());
       if (!bounds) continue;
       const double scale =
           interval_scale(past, model.lookback(), model.season(), model.options.intervals.scaled, m);
@@ -70,11 +97,27 @@ json part_metrics(const ForecastModel& model, const SeriesSet& set,
   json out = {{"mse", number(found.mse)},
               {"mae", number(found.mae)},
               {"windows", found.windows},
-              {"values", found.values}};
+              {"values", found.values},
+              {"naive", naive.told(model.season())}};
   for (size_t k = 0; bounds && k < told_levels().size(); ++k)
     out["coverage"][fmt::format("{:.6g}", 100 * told_levels()[k])] =
         number(sums.overall(k).coverage());
   return out;
+}
+
+/// Warns of a model that a naive method equals, by the last part there is.
+void compare_with_naive(const ForecastModel& model, const json& metrics, const SeriesSet& set,
+                        const attn::Hooks& hooks) {
+  if (model.options.network == Network::seasonal_naive) return;
+  const char* part = metrics.contains("test") ? "test" : "validation";
+  if (!metrics.contains(part) || !metrics[part]["mae"].is_number()) return;
+  const auto own = metrics[part]["mae"].get<double>();
+  for (const auto& [name, errors] : metrics[part]["naive"].items())
+    if (errors["mae"].is_number() && errors["mae"].get<double>() <= own)
+      hooks.warning(
+          fmt::format("{}: on the {} rows the model is no better than {}: mean absolute "
+                      "error {:.4g}, of the naive method {:.4g}",
+                      name_of(set), part, name, own, errors["mae"].get<double>()));
 }
 
 FitFiles files_of(const TrainRunOptions& options, const fs::path& run) {
@@ -98,6 +141,7 @@ TrainRunResult train_run(const SeriesSet& set, const TrainRunOptions& options, c
   for (const auto& [name, rows] : parts)
     if (json part = part_metrics(model, set, *rows, hooks); !part.is_null())
       metrics[name] = std::move(part);
+  compare_with_naive(model, metrics, set, hooks);
   model.metrics = metrics;
   out.metrics = std::move(metrics);
   save_forecast_model(run / kModelFile, model);

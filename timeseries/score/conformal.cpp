@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <iterator>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include "attn/error.h"
 #include "timeseries/score/level_text.h"
@@ -56,24 +58,100 @@ class Sides {
   Values low_, high_;  ///< of |r| or -r, and of r
 };
 
-Offsets blend(const Offsets& own, const Offsets& pooled, double share) {
-  return {share * own.low + (1 - share) * pooled.low, share * own.high + (1 - share) * pooled.high};
+Offsets blend(const Offsets& own, const Offsets& common, double share) {
+  return {share * own.low + (1 - share) * common.low, share * own.high + (1 - share) * common.high};
 }
+
+/// Mean of |r| over the steps within T/8 of each, of steps that have residuals; 0 where none has.
+std::vector<double> sizes_of(const std::vector<Values>& steps) {
+  const auto count = static_cast<int64_t>(steps.size()), reach = std::max<int64_t>(count / 8, 1);
+  std::vector<double> out;
+  for (int64_t t = 0; t < count; ++t) {
+    double sum = 0, near = 0;
+    for (int64_t k = std::max<int64_t>(t - reach, 0); k <= std::min(t + reach, count - 1); ++k) {
+      const Values& own = steps[static_cast<size_t>(k)];
+      if (own.empty()) continue;
+      for (const double r : own) sum += std::abs(r) / static_cast<double>(own.size());
+      ++near;
+    }
+    out.push_back(near > 0 ? sum / near : 0);
+  }
+  return out;
+}
+
+/// Residuals of all steps over their step's size, of a step at most `most`, evenly spread.
+Values shape_of(const std::vector<Values>& steps, const std::vector<double>& sizes, size_t most) {
+  Values out;
+  for (size_t t = 0; t < steps.size(); ++t) {
+    if (!(sizes[t] > 0)) continue;
+    const size_t count = steps[t].size(), taken = std::min(count, most);
+    for (size_t i = 0; i < taken; ++i)
+      out.push_back(steps[t][(2 * i + 1) * count / (2 * taken)] / sizes[t]);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// Quantiles of each step's residuals beside those of all steps, brought to its size.
+class StepQuantiles {
+ public:
+  /// `steps` (T): each ascending.
+  StepQuantiles(std::vector<Values> steps, const ConformalOptions& options)
+      : steps_(std::move(steps)),
+        symmetric_(options.symmetric),
+        smooth_(steps_.size() > 1 ? options.smooth : 0) {
+    if (!(smooth_ > 0)) return;
+    sizes_ = sizes_of(steps_);
+    const Values shape = shape_of(steps_, sizes_, kShapeResiduals);
+    if (!shape.empty()) shape_.emplace(shape, symmetric_);
+  }
+
+  const Values& residuals(int64_t t) const { return steps_[static_cast<size_t>(t)]; }
+
+  /// At each of `levels`, of a step that has residuals.
+  std::vector<Offsets> at(int64_t t, const std::vector<double>& levels) const {
+    const Values& own = residuals(t);
+    const Sides sides(own, symmetric_);
+    const auto n = static_cast<double>(own.size());
+    const double share = shape_ ? n / (n + smooth_) : 1;
+    std::vector<Offsets> out;
+    for (const double level : levels) {
+      out.push_back(sides.at(level));
+      if (share == 1) continue;
+      Offsets common = shape_->at(level);
+      common.low *= sizes_[static_cast<size_t>(t)];
+      common.high *= sizes_[static_cast<size_t>(t)];
+      out.back() = blend(out.back(), common, share);
+    }
+    return out;
+  }
+
+ private:
+  static constexpr size_t kShapeResiduals = 1000;
+  std::vector<Values> steps_;
+  bool symmetric_;
+  double smooth_;
+  std::vector<double> sizes_;
+  std::optional<Sides> shape_;
+};
 
 /// The step whose residuals serve at `step`: itself, else the nearest that has some, of two the
 /// later.
-int64_t serving_step(const std::vector<Values>& pooled, int64_t step) {
-  const auto has = [&](int64_t t) {
-    return t >= 0 && t < static_cast<int64_t>(pooled.size()) &&
-           !pooled[static_cast<size_t>(t)].empty();
-  };
-  for (int64_t away = 0; away < static_cast<int64_t>(pooled.size()); ++away) {
+int64_t serving_step(const StepQuantiles& pooled, int64_t step, int64_t steps) {
+  const auto has = [&](int64_t t) { return t >= 0 && t < steps && !pooled.residuals(t).empty(); };
+  for (int64_t away = 0; away < steps; ++away) {
     if (has(step + away)) return step + away;
     if (has(step - away)) return step - away;
   }
   throw attn::Error(
       "intervals: no residual is known, since the validation part holds no value that was "
       "forecast; give it more rows");
+}
+
+std::vector<Values> residuals_of(const ResidualSample& sample, int64_t channel) {
+  std::vector<Values> out;
+  for (int64_t t = 0; t < sample.horizon(); ++t) out.push_back(sample.sorted(channel, t));
+  return out;
 }
 
 std::vector<Values> pooled_residuals(const ResidualSample& sample) {
@@ -102,8 +180,7 @@ std::vector<double> checked_levels(std::vector<double> levels) {
 
 class Fit {
  public:
-  Fit(const ResidualSample& sample, const ConformalOptions& options)
-      : sample_(sample), options_(options), pooled_(pooled_residuals(sample)) {
+  Fit(const ResidualSample& sample, const ConformalOptions& options) : options_(options) {
     out_.levels = checked_levels(options.levels);
     out_.horizon = sample.horizon();
     out_.channels = sample.channels();
@@ -113,40 +190,56 @@ class Fit {
     out_.high.resize(out_.levels.size() * places);
     out_.residuals.resize(places);
     needed_ = residuals_needed(side_level(options.symmetric, out_.levels.back()));
+    pool(StepQuantiles(pooled_residuals(sample), options));
+    for (int64_t c = 0; c < out_.channels; ++c) fill(sample, c);
   }
 
-  ConformalIntervals take() {
-    for (int64_t t = 0; t < out_.horizon; ++t) {
-      const int64_t from = serving_step(pooled_, t);
-      const Values& all = pooled_[static_cast<size_t>(from)];
-      const Sides pooled(all, options_.symmetric);
-      for (int64_t c = 0; c < out_.channels; ++c) fill(c, t, from, pooled, all.size());
-    }
-    return std::move(out_);
-  }
+  ConformalIntervals take() { return std::move(out_); }
 
  private:
-  void fill(int64_t c, int64_t t, int64_t from, const Sides& pooled, size_t pooled_count) {
-    const Values own = out_.channels > 1 ? sample_.sorted(c, from) : Values();
-    const bool enough = !own.empty() && static_cast<int64_t>(own.size()) >= needed_;
-    const auto n = static_cast<double>(own.size());
-    const double share = enough ? n / (n + options_.shrink) : 0;
-    const Sides sides(own, options_.symmetric);
+  /// What all channels' residuals say at a step.
+  struct Common {
+    int64_t from = 0;  ///< the step that serves
+    size_t residuals = 0;
+    std::vector<Offsets> at;  ///< of each level
+  };
+
+  void pool(const StepQuantiles& pooled) {
+    for (int64_t t = 0; t < out_.horizon; ++t) {
+      const int64_t from = serving_step(pooled, t, out_.horizon);
+      common_.push_back({from, pooled.residuals(from).size(), pooled.at(from, out_.levels)});
+    }
+  }
+
+  void fill(const ResidualSample& sample, int64_t c) {
+    const StepQuantiles own(out_.channels > 1 ? residuals_of(sample, c) : std::vector<Values>(),
+                            options_);
+    for (int64_t t = 0; t < out_.horizon; ++t) {
+      const Common& common = common_[static_cast<size_t>(t)];
+      const size_t count = out_.channels > 1 ? own.residuals(common.from).size() : 0;
+      const bool enough = count > 0 && static_cast<int64_t>(count) >= needed_;
+      put(c, t, common, enough ? own.at(common.from, out_.levels) : std::vector<Offsets>(),
+          enough ? count : 0);
+    }
+  }
+
+  /// `own` of channel c where it has `own_count` residuals, enough.
+  void put(int64_t c, int64_t t, const Common& common, const std::vector<Offsets>& own,
+           size_t own_count) {
+    const auto n = static_cast<double>(own_count);
+    const double share = own_count > 0 ? n / (n + options_.shrink) : 0;
     const auto place = static_cast<size_t>(c * out_.horizon + t);
     const size_t stride = out_.residuals.size();
-    out_.residuals[place] =
-        share == 1 ? static_cast<int64_t>(own.size()) : static_cast<int64_t>(pooled_count);
-    for (size_t k = 0; k < out_.levels.size(); ++k) {
-      const Offsets common = pooled.at(out_.levels[k]);
-      const Offsets at = enough ? blend(sides.at(out_.levels[k]), common, share) : common;
+    out_.residuals[place] = static_cast<int64_t>(share == 1 ? own_count : common.residuals);
+    for (size_t k = 0; k < common.at.size(); ++k) {
+      const Offsets at = share > 0 ? blend(own[k], common.at[k], share) : common.at[k];
       out_.low[k * stride + place] = at.low;
       out_.high[k * stride + place] = at.high;
     }
   }
 
-  const ResidualSample& sample_;
   const ConformalOptions& options_;
-  std::vector<Values> pooled_;  ///< (T)
+  std::vector<Common> common_;  ///< (T)
   int64_t needed_ = 0;          ///< by the highest level, of a channel's own
   ConformalIntervals out_;
 };
@@ -166,6 +259,7 @@ int64_t residuals_needed(double level) {
 ConformalIntervals conformal_intervals(const ResidualSample& sample,
                                        const ConformalOptions& options) {
   if (!(options.shrink >= 0)) throw attn::UsageError("intervals: shrink must not be negative");
+  if (!(options.smooth >= 0)) throw attn::UsageError("intervals: smooth must not be negative");
   return Fit(sample, options).take();
 }
 
@@ -176,8 +270,8 @@ std::string told(const ConformalIntervals& intervals) {
     const int64_t needed = residuals_needed(side_level(intervals.symmetric, level));
     if (fewest < needed)
       return fmt::format(
-          "intervals of {} and above reach only to the largest of {} residuals at a step of the "
-          "horizon, where {} are needed: more validation rows would widen them",
+          "intervals of {} and above rest on only {} residuals at a step of the horizon, where {} "
+          "are needed for them to hold: more validation rows would make them surer",
           level_text(level), fewest, needed);
   }
   return "";

@@ -3,7 +3,8 @@
 // Of n exchangeable residuals and one more, the new one is at most the k-th smallest of the n,
 // k = ceil((n + 1) a), with probability at least a (Vovk, Gammerman, Shafer 2005; Lei, G'Sell,
 // Rinaldo, Tibshirani, Wasserman 2018, theorem 2.2). Each step of the horizon has its own quantile,
-// as in Stankeviciute, Alaa, van der Schaar 2021, but none of their correction for the whole path:
+// as in Stankeviciute, Alaa, van der Schaar 2021, smoothed over the steps where residuals are few
+// (conformal_intervals), but none of their correction for the whole path:
 // a level holds at each step by itself. Residuals of neighbouring windows depend on each other and
 // series drift, so that the promise is approximate: report the coverage.
 #pragma once
@@ -23,6 +24,7 @@ struct ConformalOptions {
   bool symmetric = true;  ///< one quantile of |r| at level a; else two, of -r and r, at (1 + a) / 2
                           ///< (Romano, Patterson, Candes 2019, theorem 2)
   double shrink = 50;     ///< >= 0; see conformal_intervals
+  double smooth = 1000;   ///< >= 0; see conformal_intervals
 };
 
 /// What the model file keeps: y lies in [f + s low, f + s high], s the window's scale.
@@ -32,7 +34,8 @@ struct ConformalIntervals {
   int64_t channels = 1;        ///< C; 1: the same for every channel
   bool symmetric = true;
   std::vector<double> low, high;   ///< (K,C,T); a higher level holds the lower ones
-  std::vector<int64_t> residuals;  ///< (C,T) how many they rest on, pooled ones included
+  std::vector<int64_t> residuals;  ///< (C,T) how many of that step they rest on, pooled ones
+                                   ///< included
 };
 
 /// The k-th smallest of `ascending`, k = ceil((n + 1) level); infinity where k > n.
@@ -41,12 +44,18 @@ double conformal_quantile(std::span<const double> ascending, double level);
 /// Fewest residuals of which that quantile is finite: level / (1 - level), rounded up.
 int64_t residuals_needed(double level);
 
-/// With C > 1 channels of n_c residuals at a step, the offset of a channel is
+/// Of n residuals at step t, of level quantile q_t, the offset at t is
+///   v q_t + (1 - v) a_t q,  v = n / (n + smooth),
+/// a_t the mean over the steps within max(T/8, 1) of t of their mean |r|, q the quantile of r / a
+/// over all steps (of each at most 1,000, evenly spread): so few residuals at each step give a band
+/// whose width goes smoothly from step to step, and levels that lie apart. With C > 1 channels of
+/// n_c residuals at a step, the offset of a channel is
 ///   w q_c + (1 - w) q_pooled,  w = n_c / (n_c + shrink),
-/// and q_pooled where n_c is less than the highest level needs; residuals must then be scaled, or
-/// the channels of one unit. The theorem above holds for C = 1 and for shrink = 0; blending trades
-/// it for less noise. Where even the pooled residuals are fewer than a level needs, its interval
-/// reaches to the largest of them, short of the infinite one that the theorem asks for: see told().
+/// of such offsets, and q_pooled where n_c is less than the highest level needs; residuals must
+/// then be scaled, or the channels of one unit. The theorem above holds for smooth = 0 and C = 1 or
+/// shrink = 0; blending trades it for less noise. Where residuals are fewer than a level needs,
+/// its quantile is the largest of them, short of the infinite one that the theorem asks for: see
+/// told().
 /// A step without any takes those of the nearest step that has some. Throws Error where no step has
 /// any; UsageError for levels outside (0, 1) or none.
 ConformalIntervals conformal_intervals(const ResidualSample& sample,

@@ -13,6 +13,7 @@
 #include "tests/support/temp_folder.h"
 #include "tests/timeseries/forecast/networks.h"
 #include "timeseries/forecast/evaluate.h"
+#include "timeseries/forecast/linear_base.h"
 #include "timeseries/forecast/make.h"
 #include "timeseries/forecast/patchtst.h"
 
@@ -109,13 +110,23 @@ void expect_same(const Forecaster& a, const Forecaster& b) {
     EXPECT_TRUE(at::equal(x[i].second, y[i].second)) << x[i].first;
 }
 
+/// Whether any number that steps change differs.
+bool differ(const Forecaster& a, const Forecaster& b) {
+  const attn::train::NamedTensors x = a.parameters().named(), y = b.parameters().named();
+  for (size_t i = 0; i < x.size(); ++i)
+    if (!in_linear_base(x[i].first) && !at::equal(x[i].second, y[i].second)) return true;
+  return false;
+}
+
 TEST(Fit, LowersTheLossAndKeepsTheBestEpoch) {
   const Case c;
   for (const std::string& kind : kKinds) {
     const auto f = network(kind);
     const double before = evaluate(*f, c.source, c.validation, {}).mse;
     const TrainResult result = fit(*f, c.data, options(6), {}, {});
-    EXPECT_LT(result.history.back().loss, 0.7 * result.history.front().loss) << kind;
+    // What a linear map leaves of these waves is little.
+    const double least = f->linear_base().weight.defined() ? 1 : 0.7;
+    EXPECT_LT(result.history.back().loss, least * result.history.front().loss) << kind;
     const Errors after = evaluate(*f, c.source, c.validation, {});
     EXPECT_LT(after.mse, 0.5 * before) << kind;
     EXPECT_DOUBLE_EQ(-after.mse, result.best_score) << kind;
@@ -146,7 +157,7 @@ TEST(Fit, IsTheSameWithTheSameSeed) {
     FitOptions o = options(2);
     o.optimisation.seed = 6;
     fit(*other, c.data, o, {}, {});
-    EXPECT_FALSE(at::equal(forecaster_tensors(*a)[0].second, forecaster_tensors(*other)[0].second));
+    EXPECT_TRUE(differ(*a, *other)) << kind;
   }
 }
 

@@ -67,7 +67,8 @@ TEST(Intervals, ScaleFallsBackWhereTheWindowIsConstant) {
 /// here from forecasts made one by one.
 TEST(Intervals, AreTheResidualsOfValidationAlone) {
   const SeriesSet set = test::small_set(1, 400);
-  const ModelOptions o = test::small_options(Network::dlinear);
+  ModelOptions o = test::small_options(Network::dlinear);
+  o.intervals.smooth = 0;
   const ModelFit fit = test::small_fit(set, o);
   const RowSpan part = tail_split(set, o.horizon).validation[0];
   std::vector<double> residuals;  // |r| of step 4

@@ -4,7 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "attn/error.h"
+#include "attn/hooks.h"
 #include "tests/support/damage.h"
 #include "tests/support/temp_folder.h"
 #include "tests/timeseries/model/small_model.h"
@@ -36,10 +42,9 @@ TEST(TrainRun, LeavesAModelAndItsMetrics) {
               testing::ElementsAre("entropy-metrics.csv", "metrics.csv", "model.safetensors"));
   EXPECT_EQ(result.metrics["test"]["windows"], 80 - 6 + 1);
   EXPECT_EQ(result.metrics["validation"]["mse"], result.fit.validation.mse);
-  // The intervals hold what they promise on the windows that they were made of: of 27 residuals at
-  // each step the one of rank ceil(0.8 (27 + 1)).
+  // The intervals hold what they promise on the windows that they were made of.
   EXPECT_EQ(result.metrics["validation"]["windows"], 27);
-  EXPECT_NEAR(result.metrics["validation"]["coverage"]["80"].get<double>(), 23.0 / 27, 0.05);
+  EXPECT_NEAR(result.metrics["validation"]["coverage"]["80"].get<double>(), 0.8, 0.05);
   const ForecastModel model = load_forecast_model(model_path_of(folder / "run"));
   EXPECT_EQ(model.metrics, result.metrics);
   EXPECT_TRUE(training_stands(folder / "run", set, o));
@@ -51,6 +56,26 @@ TEST(TrainRun, LeavesAModelAndItsMetrics) {
   EXPECT_FALSE(training_stands(folder / "run", longer, o));
   attn::test::put(folder / "run/model.safetensors", "damaged");
   EXPECT_FALSE(training_stands(folder / "run", set, o));
+}
+
+TEST(TrainRun, TellsWhereAModelIsNoBetterThanANaiveOne) {
+  const TempFolder folder;
+  const SeriesSet set = test::small_set(1, 400);
+  std::vector<std::string> warnings;
+  attn::Hooks hooks;
+  hooks.warn = [&](std::string_view text) { warnings.emplace_back(text); };
+  const nlohmann::json part =
+      train_run(set, small_run(Network::seasonal_naive), folder / "run", hooks)
+          .metrics["validation"];
+  const nlohmann::json& naive = part["naive"]["seasonal-naive"];
+  EXPECT_NEAR(part["mae"].get<double>(), naive["mae"].get<double>(), 1e-6);
+  EXPECT_NEAR(part["mse"].get<double>(), naive["mse"].get<double>(), 1e-6);
+  EXPECT_GT(part["naive"]["last-value"]["mae"].get<double>(), 0);
+  EXPECT_THAT(warnings, testing::Not(testing::Contains(testing::HasSubstr("no better than"))));
+  TrainRunOptions untaught = small_run(Network::dlinear);
+  untaught.model.fit.optimisation.lr = 1e-9;
+  train_run(set, untaught, folder / "untaught", hooks);
+  EXPECT_THAT(warnings, testing::Contains(testing::HasSubstr("no better than seasonal-naive")));
 }
 
 TEST(TrainRun, ItsFilesAreNotWrittenOver) {

@@ -81,7 +81,7 @@ TEST(Conformal, TooFewResidualsReachToTheLargestAndAreTold) {
       conformal_intervals(sample_of({-3, 1, 2, 2, 2}), {.levels = {0.8, 0.95}});
   EXPECT_THAT(fit.high, ElementsAre(3, 3));
   EXPECT_THAT(told(fit), HasSubstr("95 % and above"));
-  EXPECT_THAT(told(fit), HasSubstr("5 residuals"));
+  EXPECT_THAT(told(fit), HasSubstr("only 5 residuals"));
   EXPECT_THAT(told(fit), HasSubstr("19 are needed"));
 }
 
@@ -92,7 +92,7 @@ TEST(Conformal, ScaledResidualsAreInUnitsOfTheWindow) {
   sample.add(0, Values{1e9, 1e9}, Values{0, 0}, kMissing);
   EXPECT_EQ(sample.unscaled(), 2);
   EXPECT_EQ(sample.windows(0), 9);
-  const ConformalIntervals fit = conformal_intervals(sample, {.levels = {0.5, 0.8}});
+  const ConformalIntervals fit = conformal_intervals(sample, {.levels = {0.5, 0.8}, .smooth = 0});
   const IntervalBounds bounds = bounds_of(fit, 0, Values{100, 200}, 3);
   EXPECT_THAT(bounds.high, ElementsAre(115, 230, 124, 248));
   EXPECT_THAT(bounds.low, ElementsAre(85, 170, 76, 152));
@@ -110,7 +110,7 @@ TEST(Conformal, MissingTargetsAndStepsWithoutAny) {
     const auto r = static_cast<double>(i);
     sample.add(0, Values{kMissing, r, kMissing, i < 5 ? kMissing : 100 * r}, Values{0, 0, 0, 0});
   }
-  const ConformalIntervals fit = conformal_intervals(sample, {.levels = {0.5}});
+  const ConformalIntervals fit = conformal_intervals(sample, {.levels = {0.5}, .smooth = 0});
   // The first step takes those of the second, the third those of the fourth: 500 ... 900.
   EXPECT_THAT(fit.residuals, ElementsAre(9, 9, 5, 5));
   EXPECT_THAT(fit.high, ElementsAre(5, 5, 700, 700));
@@ -150,6 +150,60 @@ TEST(Conformal, ChannelsShrinkToThePooled) {
                                         DoubleNear(0.75 * 800 + 0.25 * pooled, 1e-9), pooled));
   EXPECT_EQ(bounds_of(own, 1, Values{0}).high[0], 800);
   EXPECT_THROW(conformal_intervals(sample, {.shrink = -1}), attn::UsageError);
+}
+
+TEST(Conformal, StepsShareTheShapeOfTheirResiduals) {
+  constexpr int64_t kSteps = 16, kWindows = 7;  // reach: 2 steps
+  ResidualSample sample({.horizon = kSteps});
+  auto random = Rng::keyed({11});
+  for (int64_t i = 0; i < kWindows; ++i) {
+    Values y;
+    for (int64_t t = 0; t < kSteps; ++t)
+      y.push_back(t == 3 && i < 2 ? kMissing : (1.0 + static_cast<double>(t)) * random.normal());
+    sample.add(0, y, Values(kSteps, 0.0));
+  }
+  const auto mean_size = [&](int64_t t) {
+    double sum = 0;
+    const Values own = sample.sorted(0, t);
+    for (const double r : own) sum += std::abs(r);
+    return sum / static_cast<double>(own.size());
+  };
+  Values sizes, shape;
+  for (int64_t t = 0; t < kSteps; ++t) {
+    double sum = 0, near = 0;
+    for (int64_t k = std::max<int64_t>(0, t - 2); k <= std::min<int64_t>(kSteps - 1, t + 2); ++k)
+      sum += mean_size(k), ++near;
+    sizes.push_back(sum / near);
+    for (const double r : sample.sorted(0, t)) shape.push_back(std::abs(r) / sizes.back());
+  }
+  std::sort(shape.begin(), shape.end());
+  const ConformalIntervals fit = conformal_intervals(sample, {.levels = {0.8, 0.9}, .smooth = 14});
+  for (int64_t t = 0; t < kSteps; ++t) {
+    const auto at = static_cast<size_t>(t);
+    Values own;
+    for (const double r : sample.sorted(0, t)) own.push_back(std::abs(r));
+    std::sort(own.begin(), own.end());
+    const auto n = static_cast<double>(own.size());
+    for (size_t k = 0; k < 2; ++k) {
+      const double alone = std::min(conformal_quantile(own, fit.levels[k]), own.back());
+      const double wanted = n / (n + 14) * alone +
+                            14 / (n + 14) * sizes[at] * conformal_quantile(shape, fit.levels[k]);
+      EXPECT_NEAR(fit.high[k * kSteps + at], wanted, 1e-12) << t << " " << k;
+      EXPECT_EQ(fit.low[k * kSteps + at], -fit.high[k * kSteps + at]);
+    }
+    EXPECT_LT(fit.high[at],
+              fit.high[kSteps + at]);  // though 7 residuals tell 80 and 90 % not apart
+  }
+  EXPECT_THROW(conformal_intervals(sample, {.smooth = -1}), attn::UsageError);
+}
+
+// Of values that were met exactly there is no shape, and a step without residuals takes the next's.
+TEST(Conformal, ShapeOfNothing) {
+  ResidualSample sample({.horizon = 2});
+  for (int i = 0; i < 5; ++i) sample.add(0, Values{7, kMissing}, Values{7, 0});
+  const ConformalIntervals fit = conformal_intervals(sample, {.levels = {0.8}});
+  EXPECT_THAT(fit.high, ElementsAre(0, 0));
+  EXPECT_THAT(fit.residuals, ElementsAre(5, 5));
 }
 
 /// Residuals with skew and heavy tails, all from one distribution.
