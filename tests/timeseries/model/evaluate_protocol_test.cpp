@@ -85,7 +85,8 @@ TEST(EvaluateProtocol, ATableOfAllMethodsOverSeeds) {
   EXPECT_EQ(result.methods[1].method, "dlinear");
   EXPECT_EQ(result.methods[0].seeds.size(), 2U);
   EXPECT_EQ(result.methods[2].seeds.size(), 1U);
-  const MethodEvaluation& taught = result.methods[1];  // a network may not count beside its linear map
+  const MethodEvaluation& taught =
+      result.methods[1];  // a network may not count beside its linear map
   EXPECT_NE(taught.seeds[0].mse, taught.seeds[1].mse);
   const double a = taught.seeds[0].mse, b = taught.seeds[1].mse;
   EXPECT_DOUBLE_EQ(over_seeds(taught, &TestScores::mse).mean, (a + b) / 2);
