@@ -47,27 +47,46 @@ HWY_INLINE Vec<T> clamp_exponent(Vec<T> x) {
 /// e^x for kMinExponent <= x <= a few, NaN kept; exactly 0 at the lower end and exactly 1 at 0.
 /// Relative error 1.5e-7 (fp32) and 3e-16 (fp64): x = n log 2 + r, a minimax polynomial in r
 /// (fitted by Lawson iteration), and 2^n from the bits that adding 1.5 * 2^(mantissa bits) + bias
-/// left in the low end of the sum; n = -bias gives the factor 0.
-HWY_INLINE Vec<float> exponential(Vec<float> x) {
+/// left in the low end of the sum; n = -bias gives the factor 0. Of N at a time, step by step side
+/// by side: one alone waits for its own results.
+template <int N>
+HWY_INLINE void exponentials(Vec<float> (&x)[N]) {
   const Tag<float> d;
   const hn::RebindToUnsigned<Tag<float>> bits;
+  constexpr float kC[] = {0.04189816489815712f, 0.1666763871908188f, 0.4999914765357971f,
+                          0.9999997019767761f, 1.0f};
   const auto magic = hn::Set(d, 12582912.0f + 127.0f);
-  const auto shifted = hn::MulAdd(x, hn::Set(d, 1.44269504f), magic);
-  const auto n = hn::Sub(shifted, magic);
+  Vec<float> shifted[N], p[N];
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) shifted[i] = hn::MulAdd(x[i], hn::Set(d, 1.44269504f), magic);
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) {
+    const auto n = hn::Sub(shifted[i], magic);
 #if HWY_NATIVE_FMA
-  // With FMA the product is exact; the float nearest log 2 is off by 1.9e-9, an error of n * 1.9e-9
-  // where e^x ~ 2^n.
-  const auto r = hn::NegMulAdd(n, hn::Set(d, 0.693147182f), x);
+    // With FMA the product is exact; the float nearest log 2 is off by 1.9e-9, an error of n *
+    // 1.9e-9 where e^x ~ 2^n.
+    x[i] = hn::NegMulAdd(n, hn::Set(d, 0.693147182f), x[i]);
 #else
-  const auto r =
-      hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x));
+    x[i] = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f),
+                         hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x[i]));
 #endif
-  auto p = hn::MulAdd(hn::Set(d, 0.008290263824164867f), r, hn::Set(d, 0.04189816489815712f));
-  p = hn::MulAdd(p, r, hn::Set(d, 0.1666763871908188f));
-  p = hn::MulAdd(p, r, hn::Set(d, 0.4999914765357971f));
-  p = hn::MulAdd(p, r, hn::Set(d, 0.9999997019767761f));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(bits, shifted))));
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) p[i] = hn::Set(d, 0.008290263824164867f);
+#pragma GCC unroll 5
+  for (const float c : kC) {
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) p[i] = hn::MulAdd(p[i], x[i], hn::Set(d, c));
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i)
+    x[i] = hn::Mul(p[i], hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(bits, shifted[i]))));
+}
+
+HWY_INLINE Vec<float> exponential(Vec<float> x) {
+  Vec<float> one[1] = {x};
+  exponentials(one);
+  return one[0];
 }
 
 HWY_INLINE Vec<double> exponential(Vec<double> x) {
@@ -96,18 +115,30 @@ HWY_INLINE Vec<double> exponential(Vec<double> x) {
   return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<52>(hn::BitCast(bits, shifted))));
 }
 
-/// 1 / x for x >= 1, NaN kept; from 2^126 on it may be 0.
-HWY_INLINE Vec<float> reciprocal(Vec<float> x) {
+/// 1 / x for x >= 1, NaN kept; from 2^126 on it may be 0. Of N at a time, as above.
+template <int N>
+HWY_INLINE void reciprocals(Vec<float> (&x)[N]) {
   const Tag<float> d;
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-  return hn::Div(hn::Set(d, 1.0f), x);
+  for (auto& each : x) each = hn::Div(hn::Set(d, 1.0f), each);
 #else
-  auto r = hn::ApproximateReciprocal(x);  // at least 8 bits (NEON)
+  Vec<float> r[N];
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) r[i] = hn::ApproximateReciprocal(x[i]);  // at least 8 bits (NEON)
 #if HWY_TARGET > HWY_AVX3
-  r = hn::Mul(r, hn::NegMulAdd(x, r, hn::Set(d, 2.0f)));
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) r[i] = hn::Mul(r[i], hn::NegMulAdd(x[i], r[i], hn::Set(d, 2.0f)));
 #endif
-  return hn::MulAdd(r, hn::NegMulAdd(x, r, hn::Set(d, 1.0f)), r);  // Newton
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) x[i] = hn::NegMulAdd(x[i], r[i], hn::Set(d, 1.0f));
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) x[i] = hn::MulAdd(r[i], x[i], r[i]);  // Newton
 #endif
+}
+HWY_INLINE Vec<float> reciprocal(Vec<float> x) {
+  Vec<float> one[1] = {x};
+  reciprocals(one);
+  return one[0];
 }
 HWY_INLINE Vec<double> reciprocal(Vec<double> x) {
   return hn::Div(hn::Set(Tag<double>(), 1.0), x);
