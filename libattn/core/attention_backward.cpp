@@ -9,6 +9,7 @@
 #include "hwy/aligned_allocator.h"
 #include "hwy/highway.h"
 #include "libattn/core/attention_gradient-inl.h"
+#include "libattn/core/attention_short_gradient-inl.h"
 #include "libattn/core/backward_plan.h"
 #include "libattn/core/parallel.h"
 
@@ -99,25 +100,33 @@ HWY_NOINLINE void backward_blocks(const AttentionInput<T>& in, const Head<T>& he
   for (size_t i = 0; i < count; ++i) write_query_gradient(head, g.dq, block[i], state[i]);
 }
 
-/// What a piece of a unit reads and writes.
+/// What a head reads and writes, but for what its units sum up.
 template <class T>
 HeadGradient<T> gradient_of(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
-                            const AttentionGradient<T>& gradient, const BackwardPlan<T>& plan,
-                            const BackwardUnit& unit, const Head<T>& h) {
+                            const AttentionGradient<T>& gradient, const Head<T>& h) {
   const auto row_of = [&](const auto& view) {
-    return rows_of(in, view, unit.batch, h.head, h.query0);
+    return rows_of(in, view, h.batch, h.head, h.query0);
   };
   const auto read = [](const Rows<T>& rows) { return Rows<const T>{rows.data, rows.row}; };
   HeadGradient<T> g;
   g.dout = row_of(gradient.dout);
   g.dlse = row_of(gradient.dlse);
   g.dentropy = row_of(gradient.dentropy);
-  g.dmass = rows_of(in, gradient.dcolumn_mass, unit.batch, h.head, h.key0);
+  g.dmass = rows_of(in, gradient.dcolumn_mass, h.batch, h.head, h.key0);
   g.out = read(row_of(saved.out));
   g.lse = read(row_of(saved.lse));
   g.lse_tail = read(row_of(saved.lse_tail));
   g.entropy = read(row_of(saved.entropy));
   g.dq = row_of(gradient.dq);
+  return g;
+}
+
+/// The same of a piece of a unit.
+template <class T>
+HeadGradient<T> gradient_of(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
+                            const AttentionGradient<T>& gradient, const BackwardPlan<T>& plan,
+                            const BackwardUnit& unit, const Head<T>& h) {
+  HeadGradient<T> g = gradient_of(in, saved, gradient, h);
   g.dk = plan.key_gradient(unit);
   g.dv = plan.value_gradient(unit);
   if (gradient.dbias.data != nullptr) {
@@ -154,6 +163,14 @@ HWY_NOINLINE void backward_unit(const AttentionInput<T>& in, const AttentionOutp
 template <class T>
 void backward(const AttentionInput<T>& in, const AttentionOutput<T>& saved,
               const AttentionGradient<T>& gradient, const Parallel& parallel) {
+  if (takes_short_gradient(in, gradient)) {
+    return backward_short(in, parallel, [&](const Head<T>& head) {
+      HeadGradient<T> g = gradient_of(in, saved, gradient, head);
+      g.dk = rows_of(in, gradient.dk, head.batch, head.head, head.key0);
+      g.dv = rows_of(in, gradient.dv, head.batch, head.head, head.key0);
+      return g;
+    });
+  }
   const int key_block = static_cast<int>(std::clamp<int64_t>(
       in.key_block > 0 ? in.key_block : kBackwardKeys, 1, std::max<int64_t>(in.nk, 1)));
   const BackwardPlan<T> plan(in, gradient);

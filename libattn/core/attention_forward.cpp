@@ -7,6 +7,7 @@
 #include <array>
 
 #include "hwy/highway.h"
+#include "libattn/core/attention_short_forward-inl.h"
 #include "libattn/core/attention_softmax-inl.h"
 #include "libattn/core/column_mass.h"
 #include "libattn/core/parallel.h"
@@ -87,6 +88,10 @@ HeadOutput<T> head_output(const AttentionInput<T>& in, const AttentionOutput<T>&
 
 template <class T>
 void forward(const AttentionInput<T>& in, const AttentionOutput<T>& out, const Parallel& parallel) {
+  if (takes_short(in)) {
+    return forward_short(in, parallel,
+                         [&](const Head<T>& head) { return head_output(in, out, head); });
+  }
   const int key_block = static_cast<int>(std::clamp<int64_t>(in.key_block > 0   ? in.key_block
                                                              : narrow<T>(in.dv) ? kNarrowKeys
                                                                                 : kForwardKeys,

@@ -114,6 +114,10 @@ HWY_INLINE Vec<double> exponential(Vec<double> x) {
   for (int i = 1; i < 12; ++i) p = hn::MulAdd(p, r, hn::Set(d, kC[i]));
   return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<52>(hn::BitCast(bits, shifted))));
 }
+template <int N>
+HWY_INLINE void exponentials(Vec<double> (&x)[N]) {
+  for (auto& each : x) each = exponential(each);
+}
 
 /// 1 / x for x >= 1, NaN kept; from 2^126 on it may be 0. Of N at a time, as above.
 template <int N>

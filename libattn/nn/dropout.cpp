@@ -5,7 +5,10 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <string>
+#include <type_traits>
 
 #include "attn/error.h"
 #include "libattn/core/parallel.h"
@@ -26,7 +29,11 @@ template <class T>
 void drop(const T* x, T* y, int64_t first, int64_t last, double p, uint64_t seed) {
   const T kept = static_cast<T>(1 / (1 - p));
   const auto least = static_cast<uint32_t>(p * 4294967296.0);
-  const auto keep = [&](uint32_t word, T v) { return word < least ? T(0) : kept * v; };
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  const auto keep = [&](uint32_t word, T v) {  // by bits: a branch would be guessed wrongly
+    const Bits all = Bits(0) - static_cast<Bits>(word >= least);
+    return std::bit_cast<T>(std::bit_cast<Bits>(kept * v) & all);
+  };
   // Draw k of the stream is a function of its state seed + k c alone.
   random::Rng draws = random::Rng::at(seed, static_cast<uint64_t>(first) / 2);
   int64_t n = first;

@@ -39,10 +39,10 @@ void for_pieces(int64_t rows, int64_t width, const Job& job) {
 template <class T>
 T dot(const T* a, const T* b, int64_t width) {
   T sum[4] = {};
-  int64_t d = 0;
-  for (; d + 4 <= width; d += 4)
-    for (int i = 0; i < 4; ++i) sum[i] += a[d + i] * b[d + i];
-  for (; d < width; ++d) sum[0] += a[d] * b[d];
+  const int64_t whole = width / 4 * 4;
+  for (int64_t d = 0; d < whole; d += 4)
+    for (int64_t i = 0; i < 4; ++i) sum[i] += a[d + i] * b[d + i];
+  for (int64_t d = whole; d < width; ++d) sum[0] += a[d] * b[d];
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
@@ -52,8 +52,10 @@ T inverse_rms(const T* x, int64_t width, double eps) {
   return T(1) / std::sqrt(dot(x, x, width) / static_cast<T>(width) + static_cast<T>(eps));
 }
 
-template <class T>
-void forward_rows(const T* x, const T* w, T* y, int64_t rows, int64_t width, double eps) {
+/// kWidth > 0: the width, known when compiling.
+template <int64_t kWidth, class T>
+void forward_rows(const T* x, const T* w, T* y, int64_t rows, int64_t any_width, double eps) {
+  const int64_t width = kWidth > 0 ? kWidth : any_width;
   for (int64_t r = 0; r < rows; ++r, x += width, y += width) {
     const T inverse = inverse_rms(x, width, eps);
     for (int64_t d = 0; d < width; ++d) y[d] = w[d] * (x[d] * inverse);
@@ -61,19 +63,29 @@ void forward_rows(const T* x, const T* w, T* y, int64_t rows, int64_t width, dou
 }
 
 /// With n = x / r and g = w dy: dx = (g - n mean_d(g n)) / r ; dw += dy n.
-template <class T>
-void backward_rows(const T* x, const T* w, const T* dy, T* dx, T* dw, int64_t rows, int64_t width,
-                   double eps) {
-  std::vector<T> g(static_cast<size_t>(width));
+/// `g`: room for one row.
+template <int64_t kWidth, class T>
+void backward_rows(const T* x, const T* w, const T* dy, T* dx, T* dw, T* g, int64_t rows,
+                   int64_t any_width, double eps) {
+  const int64_t width = kWidth > 0 ? kWidth : any_width;
   for (int64_t r = 0; r < rows; ++r, x += width, dy += width, dx += width) {
     const T inverse = inverse_rms(x, width, eps);
-    for (int64_t d = 0; d < width; ++d) g[static_cast<size_t>(d)] = w[d] * dy[d];
-    const T c = dot(g.data(), x, width) * inverse * inverse / static_cast<T>(width);
+    for (int64_t d = 0; d < width; ++d) g[d] = w[d] * dy[d];
+    const T c = dot(g, x, width) * inverse * inverse / static_cast<T>(width);
     for (int64_t d = 0; d < width; ++d) {
-      dx[d] = inverse * (g[static_cast<size_t>(d)] - c * x[d]);
+      dx[d] = inverse * (g[d] - c * x[d]);
       dw[d] += dy[d] * (x[d] * inverse);
     }
   }
+}
+
+/// The same with arrays of their own, which the compiler keeps in registers.
+template <int64_t kWidth, class T>
+void backward_fixed(const T* x, const T* w, const T* dy, T* dx, T* dw, int64_t rows, double eps) {
+  T weight[kWidth], sum[kWidth] = {}, g[kWidth];
+  std::copy_n(w, kWidth, weight);
+  backward_rows<kWidth>(x, weight, dy, dx, sum, g, rows, kWidth, eps);
+  for (int64_t d = 0; d < kWidth; ++d) dw[d] += sum[d];
 }
 
 at::Tensor forward(const at::Tensor& x, const at::Tensor& weight, double eps) {
@@ -83,7 +95,11 @@ at::Tensor forward(const at::Tensor& x, const at::Tensor& weight, double eps) {
     const auto *in = x.const_data_ptr<scalar_t>(), *w = weight.const_data_ptr<scalar_t>();
     auto* out = y.mutable_data_ptr<scalar_t>();
     for_pieces(rows, width, [&](int64_t, int64_t first, int64_t last) {
-      forward_rows(in + first * width, w, out + first * width, last - first, width, eps);
+      const auto run = [&]<int64_t kWidth>() {
+        forward_rows<kWidth>(in + first * width, w, out + first * width, last - first, width, eps);
+      };
+      width == 8 ? run.template operator()<8>() : width == 16 ? run.template operator()<16>()
+                                                              : run.template operator()<0>();
     });
   });
   return y;
@@ -102,8 +118,12 @@ variable_list backward(const at::Tensor& x, const at::Tensor& weight, const at::
     const auto* g = dy.const_data_ptr<scalar_t>();
     auto *out = dx.mutable_data_ptr<scalar_t>(), *sum = sums.mutable_data_ptr<scalar_t>();
     for_pieces(rows, width, [&](int64_t piece, int64_t first, int64_t last) {
-      backward_rows(in + first * width, w, g + first * width, out + first * width,
-                    sum + piece * width, last - first, width, eps);
+      const scalar_t *x_at = in + first * width, *dy_at = g + first * width;
+      scalar_t *dx_at = out + first * width, *dw_at = sum + piece * width;
+      if (width == 8) return backward_fixed<8>(x_at, w, dy_at, dx_at, dw_at, last - first, eps);
+      if (width == 16) return backward_fixed<16>(x_at, w, dy_at, dx_at, dw_at, last - first, eps);
+      std::vector<scalar_t> row(static_cast<size_t>(width));
+      backward_rows<0>(x_at, w, dy_at, dx_at, dw_at, row.data(), last - first, width, eps);
     });
   });
   at::Tensor dw = at::zeros_like(weight);

@@ -57,13 +57,26 @@ Angles<T> angles(const at::Tensor& positions, int64_t width, double theta) {
   return out;
 }
 
-/// One row of head width D; `turn` +1 rotates on, -1 back.
-template <class T>
-void rotate_row(const T* x, const T* angle, T turn, int64_t width, T* y) {
+/// One row of head width D; `turn` +1 rotates on, -1 back. kWidth > 0: D, known when compiling.
+template <int64_t kWidth, class T>
+void rotate_row(const T* x, const T* angle, T turn, int64_t any_width, T* y) {
+  const int64_t width = kWidth > 0 ? kWidth : any_width;
   for (int64_t i = 0; i < width; i += 2) {
     const T c = angle[i], s = turn * angle[i + 1];
     y[i] = c * x[i] - s * x[i + 1];
     y[i + 1] = s * x[i] + c * x[i + 1];
+  }
+}
+
+/// Tokens [first, last) of `heads` heads each.
+template <int64_t kWidth, class T>
+void rotate_tokens(const Angles<T>& table, const int64_t* p, int64_t first, int64_t last,
+                   int64_t heads, int64_t width, T turn, const T* x, T* y) {
+  for (int64_t t = first; t < last; ++t) {
+    const int64_t row = table.by_token ? t : p[t] - table.first;
+    const T* angle = table.values.data() + row * width;
+    for (int64_t h = t * heads; h < (t + 1) * heads; ++h)
+      rotate_row<kWidth>(x + h * width, angle, turn, width, y + h * width);
   }
 }
 
@@ -78,12 +91,12 @@ at::Tensor rotate(const at::Tensor& from, const at::Tensor& positions, double th
     const auto* in = x.const_data_ptr<scalar_t>();
     auto* out = y.mutable_data_ptr<scalar_t>();
     core::run_tasks(ops::torch_threads(), (tokens + piece - 1) / piece, [&](int64_t task) {
-      for (int64_t t = task * piece; t < std::min((task + 1) * piece, tokens); ++t) {
-        const int64_t row = table.by_token ? t : p[t] - table.first;
-        const scalar_t* angle = table.values.data() + row * width;
-        for (int64_t h = t * heads; h < (t + 1) * heads; ++h)
-          rotate_row(in + h * width, angle, static_cast<scalar_t>(turn), width, out + h * width);
-      }
+      const auto run = [&]<int64_t kWidth>() {
+        rotate_tokens<kWidth>(table, p, task * piece, std::min((task + 1) * piece, tokens), heads,
+                              width, static_cast<scalar_t>(turn), in, out);
+      };
+      width == 4 ? run.template operator()<4>() : width == 8 ? run.template operator()<8>()
+                                                             : run.template operator()<0>();
     });
   });
   return y;

@@ -1,6 +1,7 @@
 #include "timeseries/forecast/entrope.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,9 @@
 #include "attn/probe.h"
 #include "libattn/nn/linear.h"
 #include "libattn/nn/rms_norm.h"
+#include "libattn/ops/check.h"
+#include "libattn/ops/probe_scope.h"
+#include "timeseries/forecast/entrope_kernel.h"
 #include "timeseries/forecast/segment.h"
 #include "timeseries/forecast/transformer.h"
 
@@ -56,9 +60,12 @@ struct Packed {
   at::Tensor own;       // (P+1) int64, 0, 1, ...: each patch a query of its own
 };
 
-Packed packed(const PatchCuts& cuts, int64_t rows, const EntropeOptions& o) {
+void check_cuts(const PatchCuts& cuts, int64_t rows, const EntropeOptions& o) {
   if (cuts.length != o.lookback || cuts.offsets.size(0) != rows + 1)
     throw std::logic_error("Entrope: the patches are those of other windows");
+}
+
+Packed packed(const PatchCuts& cuts, int64_t rows, const EntropeOptions& o) {
   const int64_t patches = cuts.begin.size(0);
   Packed out;
   out.tokens.offsets = at::arange(rows + 1, at::kLong) * o.lookback;
@@ -86,21 +93,75 @@ Packed packed(const PatchCuts& cuts, int64_t rows, const EntropeOptions& o) {
 class Network {
  public:
   Network(const EntropeOptions& options, const Parameters& parameters, const Pass& pass,
-          Packed layout)
-      : o_(options), w_(parameters), draws_(pass.training, pass.seed), layout_(std::move(layout)) {}
+          PatchCuts cuts, int64_t rows)
+      : o_(options), w_(parameters), draws_(pass.training, pass.seed), cuts_(std::move(cuts)) {
+    check_cuts(cuts_, rows, o_);
+  }
 
   at::Tensor forward(const Framed& framed, const at::Tensor& ids, const at::Tensor& past) {
-    at::Tensor h = draws_.drop(tokens(framed, ids, past), o_.dropout);
+    const int64_t rows = framed.input.size(0);
+    at::Tensor h = tokens(framed, ids, past);
+    if (by_kernel(h)) return head(features(h, rows), rows);
+    layout_ = packed(cuts_, rows, o_);
+    h = draws_.drop(h, o_.dropout);
     at::Tensor patches = encode(h);
     patches = draws_.drop(patches, o_.dropout);
     for (int64_t i = 0; i < o_.global_layers; ++i)
       patches = layer_forward(patches, layout_.patches, patch_layer(o_), w_, numbered("global", i),
                               layer_dropout(), draws_);
     decode(h, patches);
-    return head(h, framed.input.size(0));
+    return head(rms_norm(h, w_.at("norm")), rows);
   }
 
  private:
+  /// Where nothing is to be learned, dropped or told to a probe.
+  bool by_kernel(const at::Tensor& h) const {
+    return !c10::GradMode::is_enabled() && !draws_.training() && !attn::ops::probing() &&
+           h.scalar_type() == at::kFloat;
+  }
+
+  const float* at(const std::string& name) const { return w_.at(name).const_data_ptr<float>(); }
+
+  EntropeLayer kernel_layer(const std::string& n, int64_t hidden) const {
+    return {at(n + "norm1"), at(n + "qkv"), at(n + "out"), at(n + "norm2"),
+            at(n + "w1"),    at(n + "w3"),  at(n + "w2"),  hidden};
+  }
+
+  EntropeNetwork kernel_network() const {
+    EntropeNetwork n;
+    n.width = o_.width, n.heads = o_.heads, n.lookback = o_.lookback;
+    n.residual = o_.residual, n.scope = o_.scope, n.patch_time = o_.patch_time;
+    const bool normed = o_.residual == Residual::doubled_normed;
+    for (int64_t i = 0; i < o_.encoder_layers; ++i) {
+      const std::string name = numbered("encoder", i), c = name + "cross.";
+      n.encoder.push_back(kernel_layer(name, o_.token_hidden));
+      n.look.push_back({at(c + "norm_query"), at(c + "query"), at(c + "norm_key"),
+                        at(c + "key_value"), at(c + "out")});
+    }
+    for (int64_t i = 0; i < o_.global_layers; ++i)
+      n.global.push_back(kernel_layer(numbered("global", i), o_.patch_hidden));
+    for (int64_t i = 0; i < o_.decoder_layers; ++i) {
+      const std::string name = numbered("decoder", i), c = name + "cross.";
+      n.give.push_back({normed ? at(c + "norm_query") : nullptr, at(c + "norm_key"),
+                        at(c + "value"), at(c + "out")});
+      if (o_.decoder_blocks) n.decoder.push_back(kernel_layer(name, o_.token_hidden));
+    }
+    n.norm = at("norm");
+    return n;
+  }
+
+  at::Tensor features(const at::Tensor& h, int64_t rows) const {
+    const at::Tensor in = h.contiguous();
+    at::Tensor out = at::empty(in.sizes(), in.options());
+    EntropeWindows windows;
+    windows.tokens = in.const_data_ptr<float>(), windows.rows = rows;
+    windows.offsets = cuts_.offsets.const_data_ptr<int64_t>();
+    windows.begin = cuts_.begin.const_data_ptr<int64_t>();
+    entrope_features(kernel_network(), windows, out.mutable_data_ptr<float>(),
+                     attn::ops::torch_threads());
+    return out;
+  }
+
   /// The published layers have no dropout of their own.
   double layer_dropout() const { return o_.residual == Residual::single ? o_.dropout : 0; }
 
@@ -186,8 +247,8 @@ class Network {
     }
   }
 
-  at::Tensor head(const at::Tensor& h, int64_t rows) {
-    at::Tensor last = draws_.drop(rms_norm(h, w_.at("norm")), o_.dropout);
+  at::Tensor head(const at::Tensor& normed, int64_t rows) {
+    at::Tensor last = draws_.drop(normed, o_.dropout);
     if (o_.head_width > 0) last = attn::nn::linear(last, w_.at("head.reduce"));
     const at::Tensor v = attn::nn::linear(last.reshape({rows, o_.lookback * head_width(o_)}),
                                           w_.at("head.weight"), w_.at("head.bias"));
@@ -197,6 +258,7 @@ class Network {
   const EntropeOptions& o_;
   const Parameters& w_;
   Draws draws_;
+  PatchCuts cuts_;
   Packed layout_;
 };
 
@@ -298,8 +360,8 @@ at::Tensor Entrope::inside(const WindowBatch& batch, const Framed& framed, const
   at::Tensor ids;
   if (options_.vocabulary > 0)
     ids = patching_.tokens(shown(batch.values, options_.normalised_tokens));
-  const PatchCuts cuts = pass.cuts != nullptr ? *pass.cuts : cut(batch.values);
-  Network network(options_, parameters_, pass, packed(cuts, batch.values.size(0), options_));
+  Network network(options_, parameters_, pass,
+                  pass.cuts != nullptr ? *pass.cuts : cut(batch.values), batch.values.size(0));
   return network.forward(framed, ids, batch.past);
 }
 

@@ -27,6 +27,36 @@ void for_runs(int64_t count, int64_t width, const Run& run) {
   });
 }
 
+/// The greatest of rows [first, last) of each feature, and where it is; 0 and -1 of no rows. kWidth
+/// > 0: the width, known when compiling.
+template <int64_t kWidth, class T>
+void run_max(const T* x, int64_t first, int64_t last, int64_t any_width, T* top, int64_t* from) {
+  const int64_t width = kWidth > 0 ? kWidth : any_width;
+  const T* row = x + first * width;
+  for (int64_t d = 0; d < width; ++d) {
+    top[d] = first < last ? row[d] : T(0);
+    from[d] = first < last ? first : -1;
+  }
+  for (int64_t t = first + 1; t < last; ++t) {
+    row += width;
+    for (int64_t d = 0; d < width; ++d) {
+      const bool better = row[d] > top[d];
+      top[d] = better ? row[d] : top[d];
+      from[d] = better ? t : from[d];
+    }
+  }
+}
+
+/// The same with arrays of its own, which the compiler keeps in registers.
+template <int64_t kWidth, class T>
+void run_max_fixed(const T* x, int64_t first, int64_t last, T* top, int64_t* from) {
+  T greatest[kWidth];
+  int64_t at[kWidth];
+  run_max<kWidth>(x, first, last, kWidth, greatest, at);
+  std::copy_n(greatest, kWidth, top);
+  std::copy_n(at, kWidth, from);
+}
+
 struct SegmentMax : torch::autograd::Function<SegmentMax> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& given,
                             const at::Tensor& offsets) {
@@ -40,18 +70,9 @@ struct SegmentMax : torch::autograd::Function<SegmentMax> {
       const auto* in = x.const_data_ptr<scalar_t>();
       auto* out = y.mutable_data_ptr<scalar_t>();
       for_runs(runs, width, [&](int64_t p) {
-        scalar_t* top = out + p * width;
-        int64_t* from = where + p * width;
-        std::fill(top, top + width, scalar_t(0));
-        std::fill(from, from + width, -1);
-        for (int64_t t = o[p]; t < o[p + 1]; ++t) {
-          const scalar_t* row = in + t * width;
-          for (int64_t d = 0; d < width; ++d) {
-            const bool better = t == o[p] || row[d] > top[d];
-            top[d] = better ? row[d] : top[d];
-            from[d] = better ? t : from[d];
-          }
-        }
+        if (width == 8)
+          return run_max_fixed<8>(in, o[p], o[p + 1], out + p * width, where + p * width);
+        run_max<0>(in, o[p], o[p + 1], width, out + p * width, where + p * width);
       });
     });
     ctx->mark_non_differentiable({place});

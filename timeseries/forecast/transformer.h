@@ -30,6 +30,7 @@ class Draws {
  public:
   Draws(bool training, uint64_t seed) : training_(training), seed_(seed) {}
   at::Tensor drop(const at::Tensor& x, double share);
+  bool training() const { return training_; }
 
  private:
   bool training_;

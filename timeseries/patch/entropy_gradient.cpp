@@ -234,11 +234,12 @@ HWY_NOINLINE void gelu_gradient(int64_t count, const float* HWY_RESTRICT u, floa
   const Tag d;
   const auto one = hn::Set(d, 1.0F), density = hn::Set(d, 0.3989422804014327F);
   for (int64_t i = 0; i < count; i += kN) {
-    const auto v = hn::Load(d, u + i);
-    const Tail of = tail_of(v);
-    const auto phi = hn::IfThenElse(hn::Lt(v, hn::Zero(d)), of.tail, hn::Sub(one, of.tail));
-    const auto slope = hn::MulAdd(v, hn::Mul(of.bell, density), phi);
-    hn::Store(gelu(v, of), d, act + i);
+    const Vec v[] = {hn::Load(d, u + i)};
+    const auto of = tails_of(v);
+    const auto tail = of.tail[0];
+    const auto phi = hn::IfThenElse(hn::Lt(v[0], hn::Zero(d)), tail, hn::Sub(one, tail));
+    const auto slope = hn::MulAdd(v[0], hn::Mul(of.bell[0], density), phi);
+    hn::Store(gelu(v[0], tail), d, act + i);
     hn::Store(hn::Mul(hn::Load(d, dact + i), slope), d, dact + i);
   }
 }

@@ -21,10 +21,10 @@ namespace timeseries::HWY_NAMESPACE {
 /// Numbers of the hidden layer worked on at a time: they stay in the nearest cache.
 inline constexpr int64_t kHidden = 6144;
 
-/// What all windows share: ld = L padded; which keys a token sees; cosine and sine of rotary
+/// What all windows share: L, ld = L padded; which keys a token sees; cosine and sine of rotary
 /// positions (d/2,ld), null without.
 struct Shared {
-  int64_t ld = 0;
+  int64_t length = 0, ld = 0;
   attn::core::TurnedSight<float> sight;
   const float *cosine = nullptr, *sine = nullptr;
 };
@@ -33,20 +33,9 @@ int64_t shared_size(const EntropyNetwork& n, int64_t length) {
   return (2 + n.width / n.heads) * padded(length);
 }
 
-void fill_angles(const EntropyNetwork& n, int64_t length, int64_t ld, float* cosine, float* sine) {
-  const int64_t d = n.width / n.heads;
-  for (int64_t i = 0; i < d / 2; ++i) {
-    const double rate = std::pow(n.theta, -2.0 * static_cast<double>(i) / static_cast<double>(d));
-    for (int64_t t = 0; t < length; ++t) {
-      cosine[i * ld + t] = static_cast<float>(std::cos(static_cast<double>(t) * rate));
-      sine[i * ld + t] = static_cast<float>(std::sin(static_cast<double>(t) * rate));
-    }
-  }
-}
-
 Shared share(const EntropyNetwork& n, int64_t length, Room& room) {
   Shared s;
-  s.ld = padded(length);
+  s.length = length, s.ld = padded(length);
   float *low = room.zeros(s.ld), *high = room.zeros(s.ld);
   for (int64_t t = 0; t < length; ++t) {
     low[t] = static_cast<float>(n.theta > 0 ? std::max<int64_t>(0, t - n.context + 1) : 0);
@@ -56,7 +45,7 @@ Shared share(const EntropyNetwork& n, int64_t length, Room& room) {
   if (n.theta == 0) return s;
   float *cosine = room.zeros(n.width / n.heads / 2 * s.ld),
         *sine = room.zeros(n.width / n.heads / 2 * s.ld);
-  fill_angles(n, length, s.ld, cosine, sine);
+  fill_angles(n.width / n.heads, n.theta, length, s.ld, cosine, sine);
   s.cosine = cosine, s.sine = sine;
   return s;
 }
@@ -66,6 +55,7 @@ struct Buffers {
   float *h, *x, *qkv;           // (D,ld), (D,ld), (3D,ld)
   float *rows, *hidden, *tile;  // (L,D); kHidden or one row; of attention and read-out
   float *lse, *entropy;         // (ld)
+  float* keys;                  // (L,2D): keys and values by tokens
 };
 
 int64_t tile_size(const Shared& s) {
@@ -94,18 +84,10 @@ void embed_turned(const EntropyNetwork& n, const int64_t* ids, int64_t length, i
 }
 
 void attend(const EntropyNetwork& n, const Shared& s, const Buffers& w) {
-  const int64_t d = n.width / n.heads;
-  if (s.cosine != nullptr) turned_rotate(2 * n.heads, d, s.ld, s.cosine, s.sine, w.qkv);
-  for (int64_t head = 0; head < n.heads; ++head) {
-    attn::core::HWY_NAMESPACE::TurnedHead<float> of;
-    of.q = w.qkv + head * d * s.ld;
-    of.k = of.q + n.width * s.ld;
-    of.v = of.k + n.width * s.ld;
-    of.out = w.x + head * d * s.ld;
-    of.ld = s.ld, of.d = static_cast<int>(d);
-    of.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(d)));
-    simd::turned_attention(of, s.sight, w.tile);
-  }
+  if (s.cosine != nullptr)
+    turned_rotate(2 * n.heads, n.width / n.heads, s.ld, s.cosine, s.sine, w.qkv);
+  turned_attend(n.heads, n.width, s.sight, w.qkv, w.qkv + n.width * s.ld, s.length, s.ld, s.ld,
+                w.keys, w.tile, w.x);
 }
 
 void run_block(const EntropyNetwork& n, const Shared& s, const EntropyBlock<const float>& b,
@@ -143,10 +125,12 @@ void finish_window(const EntropyNetwork& n, const Shared& s, const EntropyCall& 
 HWY_NOINLINE void run_rows(const EntropyNetwork& n, const Shared& s, const EntropyCall& call,
                            int64_t first, int64_t last) {
   const int64_t l = call.length, line = n.width * s.ld, hidden = hidden_rows(n, s.ld) * s.ld;
-  Room room(5 * line + padded(l * n.width) + hidden + tile_size(s) + 2 * s.ld);
+  Room room(5 * line + padded(l * n.width) + hidden + tile_size(s) + 2 * s.ld +
+            padded(2 * l * n.width));
   const Buffers w{room.take(line),        room.take(line),   room.take(3 * line),
                   room.take(l * n.width), room.take(hidden), room.take(tile_size(s)),
-                  room.take(s.ld),        room.take(s.ld)};
+                  room.take(s.ld),        room.take(s.ld),
+                  room.take(2 * l * n.width)};
   for (int64_t r = first; r < last; ++r) {
     embed_turned(n, call.ids + r * l, l, s.ld, w);
     for (const EntropyBlock<const float>& b : n.weights.blocks) run_block(n, s, b, w);

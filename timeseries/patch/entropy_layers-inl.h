@@ -221,37 +221,59 @@ HWY_MAYBE_UNUSED static HWY_NOINLINE void rotate(const Packed& p, int64_t length
   }
 }
 
-/// e^{-x^2/2}, and Q(|x|) = 1 - Phi(|x|) = e^{-x^2/2} P(1 / (1 + |x|/2)), P of degree 5 fitted to
-/// the smallest error of |x| Q(|x|), 3e-8 (by Lawson iteration).
-struct Tail {
-  Vec bell, tail;
+/// Of N numbers side by side: e^{-x^2/2}, and Q(|x|) = 1 - Phi(|x|) = e^{-x^2/2} P(1 / (1 +
+/// |x|/2)), P of degree 5 fitted to the smallest error of |x| Q(|x|), 3e-8 (by Lawson iteration).
+template <int N>
+struct Tails {
+  Vec bell[N], tail[N];
 };
-HWY_INLINE Tail tail_of(Vec x) {
+template <int N>
+HWY_INLINE Tails<N> tails_of(const Vec (&x)[N]) {
   const Tag d;
-  const auto z = hn::Abs(x), half = hn::Set(d, 0.5F);
-  const auto bell =
-      simd::exponential(simd::clamp_exponent<float>(hn::Mul(hn::Mul(z, hn::Set(d, -0.5F)), z)));
-  const auto t = simd::reciprocal(hn::MulAdd(half, z, hn::Set(d, 1.0F)));
-  auto q = hn::MulAdd(hn::Set(d, 0.07527066049400849F), t, hn::Set(d, -0.33931985489667427F));
-  q = hn::MulAdd(q, t, hn::Set(d, 0.4742523280628854F));
-  q = hn::MulAdd(q, t, hn::Set(d, 0.06378659135882549F));
-  q = hn::MulAdd(q, t, hn::Set(d, 0.22856663224942209F));
-  q = hn::MulAdd(q, t, hn::Set(d, -0.0025543071237208053F));
-  return {bell, hn::Mul(q, bell)};
+  constexpr float kC[] = {-0.33931985489667427F, 0.4742523280628854F, 0.06378659135882549F,
+                          0.22856663224942209F, -0.0025543071237208053F};
+  Tails<N> of;
+  Vec t[N];
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i) {
+    const auto z = hn::Abs(x[i]), half = hn::Set(d, 0.5F);
+    of.bell[i] = simd::clamp_exponent<float>(hn::Mul(hn::Mul(z, hn::Set(d, -0.5F)), z));
+    t[i] = hn::MulAdd(half, z, hn::Set(d, 1.0F));
+    of.tail[i] = hn::Set(d, 0.07527066049400849F);
+  }
+  simd::exponentials(of.bell);
+  simd::reciprocals(t);
+#pragma GCC unroll 5
+  for (const float c : kC) {
+#pragma GCC unroll 4
+    for (int i = 0; i < N; ++i) of.tail[i] = hn::MulAdd(of.tail[i], t[i], hn::Set(d, c));
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i) of.tail[i] = hn::Mul(of.tail[i], of.bell[i]);
+  return of;
 }
 
 /// x Phi(x) = max(x, 0) - |x| Q(|x|).
-HWY_INLINE Vec gelu(Vec x, const Tail& of) {
+HWY_INLINE Vec gelu(Vec x, Vec tail) {
   const Tag d;
-  return hn::NegMulAdd(hn::Abs(x), of.tail, hn::Max(x, hn::Zero(d)));
+  return hn::NegMulAdd(hn::Abs(x), tail, hn::Max(x, hn::Zero(d)));
+}
+
+template <int N>
+HWY_INLINE void gelu_beside(float* HWY_RESTRICT x) {
+  const Tag d;
+  Vec v[N];
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i) v[i] = hn::Load(d, x + i * kN);
+  const Tails<N> of = tails_of(v);
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i) hn::Store(gelu(v[i], of.tail[i]), d, x + i * kN);
 }
 
 HWY_MAYBE_UNUSED static HWY_NOINLINE void gelu_all(int64_t count, float* HWY_RESTRICT x) {
-  const Tag d;
-  for (int64_t i = 0; i < count; i += kN) {
-    const auto v = hn::Load(d, x + i);
-    hn::Store(gelu(v, tail_of(v)), d, x + i);
-  }
+  int64_t i = 0;
+  for (; i + 4 * kN <= count; i += 4 * kN) gelu_beside<4>(x + i);
+  for (; i < count; i += kN) gelu_beside<1>(x + i);
 }
 
 /// Attention of one window's (L, 3 width) queries, keys and values.

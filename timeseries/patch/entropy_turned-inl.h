@@ -9,9 +9,11 @@
 #endif
 
 #include <algorithm>
+#include <cmath>
 
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
+#include "libattn/core/turned-inl.h"
 #include "timeseries/patch/entropy_layers-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -61,11 +63,81 @@ HWY_MAYBE_UNUSED static HWY_NOINLINE void turned_rotate(int64_t heads, int64_t d
   }
 }
 
+/// cos and sin of the angles of positions 0 ... length - 1 of a head of d features, (d/2,ld).
+HWY_MAYBE_UNUSED static void fill_angles(int64_t d, double theta, int64_t length, int64_t ld,
+                                         float* cosine, float* sine) {
+  for (int64_t i = 0; i < d / 2; ++i) {
+    const double rate = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(d));
+    for (int64_t t = 0; t < length; ++t) {
+      cosine[i * ld + t] = static_cast<float>(std::cos(static_cast<double>(t) * rate));
+      sine[i * ld + t] = static_cast<float>(std::sin(static_cast<double>(t) * rate));
+    }
+  }
+}
+
+/// All queries of one head, in place of `out`: softmax(q . k / sqrt(d)) v, 0 where none is seen.
+HWY_MAYBE_UNUSED static HWY_NOINLINE void turned_head(simd::TurnedHead<float> h,
+                                                      const attn::core::TurnedSight<float>& sight,
+                                                      float* HWY_RESTRICT out,
+                                                      float* HWY_RESTRICT tile) {
+  const Tag d;
+  const float* queries = h.q;
+  for (size_t i = 0; i < sight.spans.size(); ++i) {
+    const int64_t first = static_cast<int64_t>(i) * kN;
+    h.q = queries + first, h.out = out + first;
+    const auto l = simd::turned_panel<false, simd::kTurned>(h, simd::panel_of(sight, i), tile).l;
+    const auto none = hn::Eq(l, hn::Zero(d));
+    const auto inverse = hn::IfThenElse(none, hn::Zero(d), hn::Div(hn::Set(d, 1.0F), l));
+    for (int c = 0; c < h.dv; ++c) {
+      float* at = h.out + c * h.ldo;
+      hn::Store(hn::Mul(inverse, hn::Load(d, at)), d, at);
+    }
+  }
+}
+
+/// Of all heads: queries (D,ldq), keys and values (2D,ld) of `length` tokens, out (D,ldq). `keys`:
+/// (L,2D), a key's numbers beside each other; apart, each would need an address of its own.
+HWY_MAYBE_UNUSED static void turned_attend(int64_t heads, int64_t width,
+                                           const attn::core::TurnedSight<float>& sight,
+                                           const float* queries, const float* keys_values,
+                                           int64_t length, int64_t ld, int64_t ldq, float* keys,
+                                           float* tile, float* out) {
+  const int64_t d = width / heads, row = 2 * width;
+  simd::pack_transposed(keys_values, ld, static_cast<int>(row), length, 1.0F, keys, row,
+                        static_cast<int>(row));
+  for (int64_t head = 0; head < heads; ++head) {
+    simd::TurnedHead<float> of;
+    of.q = queries + head * d * ldq;
+    of.ld = of.ldo = ldq;
+    of.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(d)));
+    of.k = {keys + head * d, row};
+    of.v = {keys + width + head * d, row};
+    of.d = of.dv = static_cast<int>(d);
+    turned_head(of, sight, out + head * d * ldq, tile);
+  }
+}
+
 /// Softmax statistics of one vector of tokens: m the greatest logit, l = sum e^{z - m}, t = sum
 /// (z - m) e^{z - m}.
 struct Statistics {
   Vec m, l, t;
 };
+
+/// Adds the logits of N rows, which `of.m` covers already.
+template <int N>
+HWY_INLINE void add_logits(const float* HWY_RESTRICT z, int64_t stride, Statistics& of) {
+  const Tag d;
+  Vec x[N], e[N];
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i)
+    e[i] = x[i] = simd::clamp_exponent<float>(hn::Sub(hn::Load(d, z + i * stride), of.m));
+  simd::exponentials(e);
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i) {
+    of.l = hn::Add(of.l, e[i]);
+    of.t = hn::MulAdd(e[i], x[i], of.t);
+  }
+}
 
 /// The same with `rows` more logits z[row * stride].
 HWY_INLINE Statistics met(const Statistics& before, int64_t rows, const float* HWY_RESTRICT z,
@@ -80,21 +152,10 @@ HWY_INLINE Statistics met(const Statistics& before, int64_t rows, const float* H
   if (r < rows) m0 = hn::Max(m0, hn::Load(d, z + r * stride));
   const auto m = hn::Max(m0, m1), step = simd::clamp_exponent<float>(hn::Sub(before.m, m)),
              factor = simd::exponential(step);
-  Statistics even{m, hn::Mul(factor, before.l),
-                  hn::Mul(factor, hn::MulAdd(before.l, step, before.t))},
-      odd{m, hn::Zero(d), hn::Zero(d)};
-  const auto add = [&](int64_t row, Statistics& to) HWY_ATTR {
-    const auto x = simd::clamp_exponent<float>(hn::Sub(hn::Load(d, z + row * stride), m)),
-               e = simd::exponential(x);
-    to.l = hn::Add(to.l, e);
-    to.t = hn::MulAdd(e, x, to.t);
-  };
-  for (r = 0; r + 2 <= rows; r += 2) {
-    add(r, even);
-    add(r + 1, odd);
-  }
-  if (r < rows) add(r, even);
-  return {m, hn::Add(even.l, odd.l), hn::Add(even.t, odd.t)};
+  Statistics now{m, hn::Mul(factor, before.l), hn::Mul(factor, hn::MulAdd(before.l, step, before.t))};
+  for (r = 0; r + 4 <= rows; r += 4) add_logits<4>(z + r * stride, stride, now);
+  for (; r < rows; ++r) add_logits<1>(z + r * stride, stride, now);
+  return now;
 }
 
 /// Words whose logits are worked on at a time, and tokens: 64 x 64 numbers of AVX-512 stay in the
