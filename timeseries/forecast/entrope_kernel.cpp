@@ -26,29 +26,40 @@ namespace timeseries::HWY_NAMESPACE {
 using attn::core::TurnedSight;
 inline constexpr bool kNarrowRows = simd::kHasNarrow<float>;
 
-/// A layer's weights, its hidden units packed where rows are narrow.
+/// A layer's weights, those of keys and values turned, its hidden units packed where rows are
+/// narrow.
 struct Layer {
   EntropeLayer w;
-  hwy::AlignedFreeUniquePtr<float[]> units;
+  hwy::AlignedFreeUniquePtr<float[]> key_values, units;
 };
 
 /// What all windows share: L, ld = L padded, the patches of the window with most, padded, the
 /// greater of both; the causal sight; cosine and sine of every token (d/2,ld), of heads of d
-/// features, and of the positions that patches may have, L among them (d/2,ld + kN).
+/// features, and of the positions that patches may have, L among them (d/2,ld + kN); of keys by
+/// rows (ld + kN,D).
 struct Common {
   const EntropeNetwork& n;
   int64_t length = 0, ld = 0, most = 0, span = 0;
   std::vector<Layer> encoder = {}, global = {}, decoder = {};
   TurnedSight<float> causal = {};
   const float *cosine = nullptr, *sine = nullptr, *patch_cosine = nullptr, *patch_sine = nullptr;
+  const float *key_cosine = nullptr, *key_sine = nullptr;
+  std::vector<hwy::AlignedFreeUniquePtr<float[]>> look = {};  // of keys and values, turned
 
   int64_t pairs() const { return n.width / n.heads / 2; }
 };
 
+hwy::AlignedFreeUniquePtr<float[]> turned_weight(int64_t width, const float* weight) {
+  auto turned = hwy::AllocateAligned<float>(static_cast<size_t>(2 * width * width));
+  if (turned == nullptr) throw std::bad_alloc();
+  turn_weight(width, weight, turned.get());
+  return turned;
+}
+
 std::vector<Layer> layers_of(const EntropeNetwork& n, const std::vector<EntropeLayer>& given) {
   std::vector<Layer> layers;
   for (const EntropeLayer& w : given) {
-    layers.push_back({w, nullptr});
+    layers.push_back({w, turned_weight(n.width, w.qkv + n.width * n.width), nullptr});
     if (!kNarrowRows || n.width > simd::kNarrow) continue;
     attn::core::SwigluInput<float> in;
     in.w1 = w.w1, in.w3 = w.w3, in.w2 = w.w2, in.width = n.width, in.hidden = w.hidden;
@@ -67,21 +78,23 @@ struct Desk {
         patches(room.zeros(c.n.width * c.most)),
         x(room.take(c.n.width * c.span)),
         y(room.take(c.n.width * c.span)),
-        qkv(room.take(3 * c.n.width * c.span)),
+        z(room.take(3 * c.n.width * c.span)),
         keys(room.take(2 * c.n.width * c.span)),
         hidden(room.take(2 * kHidden * c.span)),
         tile(room.take(c.span * kN)),
         cosine(room.take(c.pairs() * c.most)),
-        sine(room.take(c.pairs() * c.most)) {
+        sine(room.take(c.pairs() * c.most)),
+        key_cosine(room.take(c.n.width * c.most)),
+        key_sine(room.take(c.n.width * c.most)) {
     for (float** each : {&own_low, &own_high}) *each = room.zeros(c.ld);
     for (float** each : {&look_low, &look_high, &all_low, &all_high}) *each = room.zeros(c.most);
   }
   static int64_t size(const Common& c) {
-    return c.n.width * (c.ld + c.most + 7 * c.span) + 2 * kHidden * c.span + c.span * kN +
+    return c.n.width * (c.ld + 3 * c.most + 7 * c.span) + 2 * kHidden * c.span + c.span * kN +
            2 * c.pairs() * c.most + 2 * c.ld + 4 * c.most;
   }
 
-  float *h, *patches, *x, *y, *qkv, *keys, *hidden, *tile, *cosine, *sine;
+  float *h, *patches, *x, *y, *z, *keys, *hidden, *tile, *cosine, *sine, *key_cosine, *key_sine;
   float *own_low, *own_high, *look_low, *look_high, *all_low, *all_high;
 };
 
@@ -147,7 +160,7 @@ void add_swiglu(const Common& c, const Layer& layer, int64_t ld, const float* x,
 struct Lane {
   int64_t length = 0, ld = 0;
   const TurnedSight<float>* sight = nullptr;
-  const float *cosine = nullptr, *sine = nullptr;
+  const float *cosine = nullptr, *sine = nullptr, *key_cosine = nullptr, *key_sine = nullptr;
 };
 
 /// One transformer layer, in place.
@@ -155,10 +168,11 @@ void run_layer(const Common& c, const Layer& layer, const Lane& lane, float* h, 
   const int64_t width = c.n.width, ld = lane.ld;
   const EntropeLayer& w = layer.w;
   turned_rms(width, ld, h, w.norm1, desk.x);
-  multiply<Start::zero>(3 * width, width, w.qkv, width, desk.x, ld, desk.qkv, ld);
-  turned_rotate(2 * c.n.heads, width / c.n.heads, ld, lane.cosine, lane.sine, desk.qkv);
-  turned_attend(c.n.heads, width, *lane.sight, desk.qkv, desk.qkv + width * ld, lane.length, ld,
-                ld, desk.keys, desk.tile, desk.x);
+  multiply<Start::zero>(width, width, w.qkv, width, desk.x, ld, desk.z, ld);
+  turned_rotate(c.n.heads, width / c.n.heads, ld, lane.cosine, lane.sine, desk.z);
+  key_rows(width, lane.length, desk.x, ld, layer.key_values.get(), lane.key_cosine, lane.key_sine,
+           desk.keys);
+  turned_attend(c.n.heads, width, *lane.sight, desk.z, ld, desk.keys, desk.tile, desk.x);
   multiply<Start::add>(width, width, w.out, width, desk.x, ld, h, ld);
   turned_rms(width, ld, h, w.norm2, desk.x);
   add_swiglu(c, layer, ld, desk.x, h, desk);
@@ -198,10 +212,12 @@ void place(const Common& c, const Cuts& cuts, int64_t lp, const Desk& desk) {
     std::fill(desk.own_low + cuts.first(p), desk.own_low + cuts.last(p), first);
     std::fill(desk.own_high + cuts.first(p), desk.own_high + cuts.last(p), last);
   }
-  for (int64_t i = 0; i < c.pairs(); ++i) {
-    for (int64_t p = 0; p < lp; ++p) {
-      // A patch without positions, which the published rule ends some rows by, begins at L.
-      const int64_t at = p >= cuts.count ? 0 : c.n.patch_time ? cuts.first(p) : p;
+  for (int64_t p = 0; p < lp; ++p) {
+    // A patch without positions, which the published rule ends some rows by, begins at L.
+    const int64_t at = p >= cuts.count ? 0 : c.n.patch_time ? cuts.first(p) : p;
+    std::copy_n(c.key_cosine + at * c.n.width, c.n.width, desk.key_cosine + p * c.n.width);
+    std::copy_n(c.key_sine + at * c.n.width, c.n.width, desk.key_sine + p * c.n.width);
+    for (int64_t i = 0; i < c.pairs(); ++i) {
       desk.cosine[i * lp + p] = c.patch_cosine[i * (c.ld + kN) + at];
       desk.sine[i * lp + p] = c.patch_sine[i * (c.ld + kN) + at];
     }
@@ -225,16 +241,16 @@ void patch_maxima(const Common& c, const Cuts& cuts, int64_t lp, const Desk& des
 }
 
 /// P <- P (+) A of its own tokens.
-void look(const Common& c, const EntropeLook& w, const TurnedSight<float>& sight, int64_t lp,
+void look(const Common& c, size_t number, const TurnedSight<float>& sight, int64_t lp,
           const Desk& desk) {
   const int64_t width = c.n.width, ld = c.ld;
-  float *queries = desk.qkv, *kv = desk.qkv + width * c.span;
+  const EntropeLook& w = c.n.look[number];
+  float* queries = desk.z;
   turned_rms(width, ld, desk.h, w.norm_key, desk.x);
-  multiply<Start::zero>(2 * width, width, w.key_value, width, desk.x, ld, kv, ld);
+  key_rows(width, c.length, desk.x, ld, c.look[number].get(), nullptr, nullptr, desk.keys);
   turned_rms(width, lp, desk.patches, w.norm_query, desk.y);
   multiply<Start::zero>(width, width, w.query, width, desk.y, lp, queries, lp);
-  turned_attend(c.n.heads, width, sight, queries, kv, c.length, ld, lp, desk.keys, desk.tile,
-                desk.x);
+  turned_attend(c.n.heads, width, sight, queries, lp, desk.keys, desk.tile, desk.x);
   multiply<Start::zero>(width, width, w.out, width, desk.x, lp, queries, lp);
   join(c.n.residual, width * lp, desk.y, queries, desk.patches);
 }
@@ -242,7 +258,7 @@ void look(const Common& c, const EntropeLook& w, const TurnedSight<float>& sight
 /// h <- h (+) what its patch gives.
 void give(const Common& c, const EntropeGive& w, const Cuts& cuts, int64_t lp, const Desk& desk) {
   const int64_t width = c.n.width;
-  float *value = desk.qkv, *given = value + width * c.span, *spread = given + width * c.span;
+  float *value = desk.z, *given = value + width * c.span, *spread = given + width * c.span;
   turned_rms(width, lp, desk.patches, w.norm_key, desk.x);
   multiply<Start::zero>(width, width, w.value, width, desk.x, lp, value, lp);
   multiply<Start::zero>(width, width, w.out, width, value, lp, given, lp);
@@ -266,15 +282,16 @@ HWY_NOINLINE void run_window(const Common& c, const float* tokens, const Cuts& c
   const auto own = sight_of<float>(desk.own_low, desk.own_high, c.length, kN),
              seen = sight_of<float>(desk.look_low, desk.look_high, cuts.count, kN),
              all = sight_of<float>(desk.all_low, desk.all_high, cuts.count, kN);
-  Lane lane{c.length, ld, &c.causal, c.cosine, c.sine};
+  const Lane lane{c.length, ld, &c.causal, c.cosine, c.sine, c.key_cosine, c.key_sine};
   Lane within = lane;
   if (c.n.scope == TokenScope::patch) within.sight = &own;
   for (size_t i = 0; i < c.encoder.size(); ++i) {
     run_layer(c, c.encoder[i], within, desk.h, desk);
     if (i == 0) patch_maxima(c, cuts, lp, desk);
-    look(c, c.n.look[i], seen, lp, desk);
+    look(c, i, seen, lp, desk);
   }
-  const Lane patches{cuts.count, lp, &all, desk.cosine, desk.sine};
+  const Lane patches{cuts.count,  lp,        &all,
+                     desk.cosine, desk.sine, desk.key_cosine, desk.key_sine};
   for (const Layer& layer : c.global) run_layer(c, layer, patches, desk.patches, desk);
   for (size_t i = 0; i < c.n.give.size(); ++i) {
     give(c, c.n.give[i], cuts, lp, desk);
@@ -295,8 +312,9 @@ void entrope_features_f32(const EntropeNetwork& n, const EntropeWindows& windows
   c.span = std::max(c.ld, c.most);
   c.encoder = layers_of(n, n.encoder), c.global = layers_of(n, n.global);
   c.decoder = layers_of(n, n.decoder);
+  for (const EntropeLook& w : n.look) c.look.push_back(turned_weight(n.width, w.key_value));
   const int64_t positions = c.ld + kN;
-  Room shared(2 * c.ld + 2 * c.pairs() * (c.ld + positions));
+  Room shared(2 * c.ld + 2 * c.pairs() * (c.ld + positions) + 2 * n.width * positions);
   float *low = shared.zeros(c.ld), *high = shared.zeros(c.ld);
   for (int64_t t = 0; t < c.length; ++t) high[t] = static_cast<float>(t + 1);
   c.causal = attn::core::sight_of<float>(low, high, c.length, kN);
@@ -307,6 +325,9 @@ void entrope_features_f32(const EntropeNetwork& n, const EntropeWindows& windows
   };
   angles(c.ld, c.cosine, c.sine);
   angles(positions, c.patch_cosine, c.patch_sine);
+  float *key_cosine = shared.take(n.width * positions), *key_sine = shared.take(n.width * positions);
+  fill_row_angles(n.heads, n.width / n.heads, 1e4, positions, key_cosine, key_sine);
+  c.key_cosine = key_cosine, c.key_sine = key_sine;
   const int64_t piece =
       std::clamp<int64_t>(windows.rows / (4 * std::max(parallel.threads, 1)), 1, 16);
   attn::core::run_tasks(parallel, (windows.rows + piece - 1) / piece, [&](int64_t task) {

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "hwy/highway.h"
 #include "libattn/core/parallel.h"
@@ -21,16 +22,20 @@ namespace timeseries::HWY_NAMESPACE {
 /// Numbers of the hidden layer worked on at a time: they stay in the nearest cache.
 inline constexpr int64_t kHidden = 6144;
 
-/// What all windows share: L, ld = L padded; which keys a token sees; cosine and sine of rotary
-/// positions (d/2,ld), null without.
+/// What all windows share: L, ld = L padded; which keys a token sees; of each block the weights of
+/// keys and values, turned; cosine and sine of rotary positions, by queries (d/2,ld) and by keys
+/// (L,D), null without.
 struct Shared {
   int64_t length = 0, ld = 0;
   attn::core::TurnedSight<float> sight;
-  const float *cosine = nullptr, *sine = nullptr;
+  std::vector<const float*> key_values;
+  const float *cosine = nullptr, *sine = nullptr, *key_cosine = nullptr, *key_sine = nullptr;
 };
 
 int64_t shared_size(const EntropyNetwork& n, int64_t length) {
-  return (2 + n.width / n.heads) * padded(length);
+  const auto blocks = static_cast<int64_t>(n.weights.blocks.size());
+  return (2 + n.width / n.heads) * padded(length) + blocks * padded(2 * n.width * n.width) +
+         2 * padded(length * n.width);
 }
 
 Shared share(const EntropyNetwork& n, int64_t length, Room& room) {
@@ -42,7 +47,15 @@ Shared share(const EntropyNetwork& n, int64_t length, Room& room) {
     high[t] = static_cast<float>(t + 1);
   }
   s.sight = attn::core::sight_of<float>(low, high, length, kN);
+  for (const EntropyBlock<const float>& b : n.weights.blocks) {
+    float* turned = room.take(2 * n.width * n.width);
+    turn_weight(n.width, b.qkv + n.width * n.width, turned);
+    s.key_values.push_back(turned);
+  }
   if (n.theta == 0) return s;
+  float *key_cosine = room.take(length * n.width), *key_sine = room.take(length * n.width);
+  fill_row_angles(n.heads, n.width / n.heads, n.theta, length, key_cosine, key_sine);
+  s.key_cosine = key_cosine, s.key_sine = key_sine;
   float *cosine = room.zeros(n.width / n.heads / 2 * s.ld),
         *sine = room.zeros(n.width / n.heads / 2 * s.ld);
   fill_angles(n.width / n.heads, n.theta, length, s.ld, cosine, sine);
@@ -52,7 +65,7 @@ Shared share(const EntropyNetwork& n, int64_t length, Room& room) {
 
 /// Buffers of one window.
 struct Buffers {
-  float *h, *x, *qkv;           // (D,ld), (D,ld), (3D,ld)
+  float *h, *x, *q;             // (D,ld)
   float *rows, *hidden, *tile;  // (L,D); kHidden or one row; of attention and read-out
   float *lse, *entropy;         // (ld)
   float* keys;                  // (L,2D): keys and values by tokens
@@ -83,19 +96,14 @@ void embed_turned(const EntropyNetwork& n, const int64_t* ids, int64_t length, i
                         static_cast<int>(ld));
 }
 
-void attend(const EntropyNetwork& n, const Shared& s, const Buffers& w) {
-  if (s.cosine != nullptr)
-    turned_rotate(2 * n.heads, n.width / n.heads, s.ld, s.cosine, s.sine, w.qkv);
-  turned_attend(n.heads, n.width, s.sight, w.qkv, w.qkv + n.width * s.ld, s.length, s.ld, s.ld,
-                w.keys, w.tile, w.x);
-}
-
-void run_block(const EntropyNetwork& n, const Shared& s, const EntropyBlock<const float>& b,
-               const Buffers& w) {
+void run_block(const EntropyNetwork& n, const Shared& s, size_t number, const Buffers& w) {
+  const EntropyBlock<const float>& b = n.weights.blocks[number];
   const int64_t ld = s.ld, piece = hidden_rows(n, ld);
   turned_norm(n.width, ld, w.h, b.norm1, w.x);
-  multiply<Start::zero>(3 * n.width, n.width, b.qkv, n.width, w.x, ld, w.qkv, ld);
-  attend(n, s, w);
+  multiply<Start::zero>(n.width, n.width, b.qkv, n.width, w.x, ld, w.q, ld);
+  key_rows(n.width, s.length, w.x, ld, s.key_values[number], s.key_cosine, s.key_sine, w.keys);
+  if (s.cosine != nullptr) turned_rotate(n.heads, n.width / n.heads, ld, s.cosine, s.sine, w.q);
+  turned_attend(n.heads, n.width, s.sight, w.q, ld, w.keys, w.tile, w.x);
   multiply<Start::add>(n.width, n.width, b.out, n.width, w.x, ld, w.h, ld);
   turned_norm(n.width, ld, w.h, b.norm2, w.x);
   for (int64_t m = 0; m < n.hidden; m += piece) {
@@ -125,15 +133,15 @@ void finish_window(const EntropyNetwork& n, const Shared& s, const EntropyCall& 
 HWY_NOINLINE void run_rows(const EntropyNetwork& n, const Shared& s, const EntropyCall& call,
                            int64_t first, int64_t last) {
   const int64_t l = call.length, line = n.width * s.ld, hidden = hidden_rows(n, s.ld) * s.ld;
-  Room room(5 * line + padded(l * n.width) + hidden + tile_size(s) + 2 * s.ld +
+  Room room(3 * line + padded(l * n.width) + hidden + tile_size(s) + 2 * s.ld +
             padded(2 * l * n.width));
-  const Buffers w{room.take(line),        room.take(line),   room.take(3 * line),
+  const Buffers w{room.take(line),        room.take(line),   room.take(line),
                   room.take(l * n.width), room.take(hidden), room.take(tile_size(s)),
                   room.take(s.ld),        room.take(s.ld),
                   room.take(2 * l * n.width)};
   for (int64_t r = first; r < last; ++r) {
     embed_turned(n, call.ids + r * l, l, s.ld, w);
-    for (const EntropyBlock<const float>& b : n.weights.blocks) run_block(n, s, b, w);
+    for (size_t b = 0; b < n.weights.blocks.size(); ++b) run_block(n, s, b, w);
     turned_norm(n.width, s.ld, w.h, n.weights.norm, w.x);
     finish_window(n, s, call, r, w);
   }

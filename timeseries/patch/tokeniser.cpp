@@ -62,7 +62,7 @@ Tokeniser::Tokeniser(const TokeniserOptions& options) : options_(options) {
 
 int64_t Tokeniser::token(double u) const {
   if (std::isnan(u)) return kPad;
-  const double guess = std::floor((u - options_.low) * inverse_width_ + 0.5);
+  const double guess = (u - options_.low) * inverse_width_ + 0.5;
   auto i = static_cast<int64_t>(std::clamp(guess, 0.0, static_cast<double>(bins() - 1)));
   // Rounding may have put the guess beside the bin that the edges name.
   while (i > 0 && u < edges_[static_cast<size_t>(i)]) --i;
