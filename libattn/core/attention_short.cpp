@@ -54,7 +54,9 @@ void query_sight(const AttentionInput<T>& in, const ShortGroup& group, T* low, T
 
 template <class T>
 void key_sight(const ShortGroup& group, const T* low, const T* high, T* first, T* last) {
-  int64_t from = 0, to = 0;  // the first query that sees key j or later ones, the first that sees later ones only
+  int64_t
+      from = 0,
+      to = 0;  // the first query that sees key j or later ones, the first that sees later ones only
   for (int64_t j = 0; j < group.keys; ++j) {
     while (from < group.queries && high[from] <= static_cast<T>(j)) ++from;
     while (to < group.queries && low[to] <= static_cast<T>(j)) ++to;

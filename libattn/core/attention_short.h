@@ -43,7 +43,9 @@ void key_sight(const ShortGroup& group, const T* low, const T* high, T* first, T
 class ShortTasks {
  public:
   ShortTasks(int64_t groups, int64_t heads)
-      : heads_(heads), each_(groups >= 64 ? heads : 1), count_(heads == 0 ? 0 : groups * heads / each_) {}
+      : heads_(heads),
+        each_(groups >= 64 ? heads : 1),
+        count_(heads == 0 ? 0 : groups * heads / each_) {}
   int64_t count() const { return count_; }
   int64_t group(int64_t task) const { return task * each_ / heads_; }
   int64_t first_head(int64_t task) const { return task * each_ % heads_; }

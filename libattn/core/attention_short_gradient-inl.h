@@ -32,8 +32,8 @@ struct ShortBackward {
     for (T** piece : {&a, &b, &out}) *piece = scratch.take<T>(kPanel);
   }
   T *lse, *tail, *dentropy, *c;
-  T *a, *b, *out;            // (features, kQueries)
-  T zeros[kShortRow] = {};   // in place of dO
+  T *a, *b, *out;           // (features, kQueries)
+  T zeros[kShortRow] = {};  // in place of dO
 };
 
 /// Of N pairs of a query and a key: log p of their scores, and p.
@@ -56,7 +56,8 @@ HWY_INLINE Vec<T> short_gradient(Vec<T> p, Vec<T> log_p, Vec<T> dp, Vec<T> c, Ve
 template <int D>
 inline constexpr int kShortSide = D <= 4 ? 4 : 2;
 
-/// dQ / scale of one panel of queries, which lie turned in room.a and their dO in room.b; to room.a.
+/// dQ / scale of one panel of queries, which lie turned in room.a and their dO in room.b; to
+/// room.a.
 template <int D, class T>
 HWY_NOINLINE void short_query_gradient(const Head<T>& head, const TurnedPanel<T>& panel,
                                        int64_t first, const ShortBackward<T>& room) {
@@ -71,23 +72,23 @@ HWY_NOINLINE void short_query_gradient(const Head<T>& head, const TurnedPanel<T>
   const auto lse = hn::Load(d, room.lse + first), tail = hn::Load(d, room.tail + first),
              dh = hn::Load(d, room.dentropy + first), c0 = hn::Load(d, room.c + first);
   const Numbers<T> k{head.k.data, head.k.row}, v{head.v.data, head.v.row};
-  over_keys<kShortSide<D>>(panel.span, [&]<int N, bool kAll>(int64_t j)
-                                           HWY_ATTR __attribute__((always_inline)) {
-    Vec<T> s[N], p[N], dp[N], lses[N], tails[N];
-    turned_products(q, k, j, s);
+  over_keys<kShortSide<D>>(
+      panel.span, [&]<int N, bool kAll>(int64_t j) HWY_ATTR __attribute__((always_inline)) {
+        Vec<T> s[N], p[N], dp[N], lses[N], tails[N];
+        turned_products(q, k, j, s);
 #pragma GCC unroll 4
-    for (int u = 0; u < N; ++u) lses[u] = lse, tails[u] = tail;
-    short_weights<N, T>(lses, tails, s, p);
-    turned_products(dout, v, j, dp);
-    const Numbers<T> again = k.read_again();
+        for (int u = 0; u < N; ++u) lses[u] = lse, tails[u] = tail;
+        short_weights<N, T>(lses, tails, s, p);
+        turned_products(dout, v, j, dp);
+        const Numbers<T> again = k.read_again();
 #pragma GCC unroll 4
-    for (int u = 0; u < N; ++u) {
-      const auto ds = short_gradient<T>(p[u], s[u], dp[u], c0, dh);
-      const auto seen = kAll ? hn::Mask<Tag<T>>() : panel.sees(j + u);
+        for (int u = 0; u < N; ++u) {
+          const auto ds = short_gradient<T>(p[u], s[u], dp[u], c0, dh);
+          const auto seen = kAll ? hn::Mask<Tag<T>>() : panel.sees(j + u);
 #pragma GCC unroll 8
-      for (int c = 0; c < D; ++c) add_seen<kAll, T>(seen, again.spread(j + u, c), ds, dq[c]);
-    }
-  });
+          for (int c = 0; c < D; ++c) add_seen<kAll, T>(seen, again.spread(j + u, c), ds, dq[c]);
+        }
+      });
 #pragma GCC unroll 8
   for (int c = 0; c < D; ++c) hn::Store(dq[c], d, room.a + c * kQueries<T>);
 }
@@ -105,28 +106,28 @@ HWY_NOINLINE void short_key_gradient(const TurnedPanel<T>& panel, const Numbers<
     v[c] = hn::Load(d, room.b + c * kQueries<T>);
     dk[c] = dv[c] = hn::Zero(d);
   }
-  over_keys<kShortSide<D>>(panel.span, [&]<int N, bool kAll>(int64_t i)
-                                           HWY_ATTR __attribute__((always_inline)) {
-    Vec<T> s[N], p[N], dp[N], lse[N], tail[N];
-    turned_products(k, q, i, s);
+  over_keys<kShortSide<D>>(
+      panel.span, [&]<int N, bool kAll>(int64_t i) HWY_ATTR __attribute__((always_inline)) {
+        Vec<T> s[N], p[N], dp[N], lse[N], tail[N];
+        turned_products(k, q, i, s);
 #pragma GCC unroll 4
-    for (int u = 0; u < N; ++u)
-      lse[u] = hn::Set(d, room.lse[i + u]), tail[u] = hn::Set(d, room.tail[i + u]);
-    short_weights<N, T>(lse, tail, s, p);
-    turned_products(v, dout, i, dp);
-    const Numbers<T> q_again = q.read_again(), dout_again = dout.read_again();
+        for (int u = 0; u < N; ++u)
+          lse[u] = hn::Set(d, room.lse[i + u]), tail[u] = hn::Set(d, room.tail[i + u]);
+        short_weights<N, T>(lse, tail, s, p);
+        turned_products(v, dout, i, dp);
+        const Numbers<T> q_again = q.read_again(), dout_again = dout.read_again();
 #pragma GCC unroll 4
-    for (int u = 0; u < N; ++u) {
-      const auto ds = short_gradient<T>(p[u], s[u], dp[u], hn::Set(d, room.c[i + u]),
-                                        hn::Set(d, room.dentropy[i + u]));
-      const auto seen = kAll ? hn::Mask<Tag<T>>() : panel.sees(i + u);
+        for (int u = 0; u < N; ++u) {
+          const auto ds = short_gradient<T>(p[u], s[u], dp[u], hn::Set(d, room.c[i + u]),
+                                            hn::Set(d, room.dentropy[i + u]));
+          const auto seen = kAll ? hn::Mask<Tag<T>>() : panel.sees(i + u);
 #pragma GCC unroll 8
-      for (int c = 0; c < D; ++c) {
-        add_seen<kAll, T>(seen, q_again.spread(i + u, c), ds, dk[c]);
-        add_seen<kAll, T>(seen, dout_again.spread(i + u, c), p[u], dv[c]);
-      }
-    }
-  });
+          for (int c = 0; c < D; ++c) {
+            add_seen<kAll, T>(seen, q_again.spread(i + u, c), ds, dk[c]);
+            add_seen<kAll, T>(seen, dout_again.spread(i + u, c), p[u], dv[c]);
+          }
+        }
+      });
 #pragma GCC unroll 8
   for (int c = 0; c < D; ++c) {
     hn::Store(dk[c], d, room.a + c * kQueries<T>);
@@ -163,8 +164,8 @@ HWY_INLINE void prepare_short_rows(const Head<T>& head, const HeadGradient<T>& g
     pack_transposed(g.out.data + block.first * g.out.row, g.out.row, block.rows, head.dv, T(1),
                     room.out, kQueries<T>, kLanes<T>);
     for (int64_t i = 0; i < head.dv; ++i)
-      c = hn::MulAdd(hn::Load(d, room.b + i * kQueries<T>),
-                     hn::Load(d, room.out + i * kQueries<T>), c);
+      c = hn::MulAdd(hn::Load(d, room.b + i * kQueries<T>), hn::Load(d, room.out + i * kQueries<T>),
+                     c);
   }
   hn::Store(hn::IfThenElse(dead, hn::Set(d, std::numeric_limits<T>::max()), lse), d,
             room.lse + block.first);
@@ -212,9 +213,9 @@ HWY_NOINLINE void backward_short_head(const Head<T>& head, const HeadGradient<T>
     turn_block_back(block, room.a, columns, head.scale, g.dq);
   }
   if (g.dk.data == nullptr && g.dv.data == nullptr) return;
-  const Numbers<T> q{head.q.data, head.q.row},
-      dout = g.dout.data == nullptr ? Numbers<T>{room.zeros, 0}
-                                    : Numbers<T>{g.dout.data, g.dout.row};
+  const Numbers<T> q{head.q.data, head.q.row}, dout = g.dout.data == nullptr
+                                                          ? Numbers<T>{room.zeros, 0}
+                                                          : Numbers<T>{g.dout.data, g.dout.row};
   for (size_t j = 0; j < keys.spans.size(); ++j) {
     const QueryBlock block = short_block<T>(static_cast<int64_t>(j), head.nk);
     turn_block(block, head.k, columns, head.scale, room.a);

@@ -119,6 +119,42 @@ HWY_INLINE void exponentials(Vec<double> (&x)[N]) {
   for (auto& each : x) each = exponential(each);
 }
 
+/// e^x of N numbers x <= a few, -inf among them, NaN kept; exactly 1 at 0, 0 from -104 (fp32) and
+/// -709 (fp64) down. As above, but with AVX-512 a relative error of 1.5e-7 + 6e-8 |x|, which is
+/// 1.7e-7 of the greatest of a sum of such: 2^t = 2^(t - floor t) 2^(floor t), t = x / log 2, both
+/// in one instruction.
+template <int N>
+HWY_INLINE void falling_exponentials(Vec<float> (&x)[N]) {
+#if HWY_TARGET <= HWY_AVX3
+  const Tag<float> d;
+  constexpr float kC[] = {0.009017030708491802f, 0.05579991266131401f, 0.24016444385051727f,
+                          0.6931512951850891f, 1.0f};
+  Vec<float> r[N], p[N];
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) x[i] = hn::Mul(x[i], hn::Set(d, 1.44269504f));
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) {
+    r[i].raw = _mm512_reduce_ps(x[i].raw, 9);  // x - floor x
+    p[i] = hn::Set(d, 0.001867129816673696f);
+  }
+#pragma GCC unroll 5
+  for (const float c : kC) {
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) p[i] = hn::MulAdd(p[i], r[i], hn::Set(d, c));
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) x[i].raw = _mm512_scalef_ps(p[i].raw, x[i].raw);
+#else
+#pragma GCC unroll 8
+  for (auto& each : x) each = clamp_exponent<float>(each);
+  exponentials(x);
+#endif
+}
+template <int N>
+HWY_INLINE void falling_exponentials(Vec<double> (&x)[N]) {
+  for (auto& each : x) each = exponential(clamp_exponent<double>(each));
+}
+
 /// 1 / x for x >= 1, NaN kept; from 2^126 on it may be 0. Of N at a time, as above.
 template <int N>
 HWY_INLINE void reciprocals(Vec<float> (&x)[N]) {

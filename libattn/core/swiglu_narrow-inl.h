@@ -101,9 +101,7 @@ HWY_INLINE void falling_sigmoids(Vec<T> (&x)[N]) {
   hn::Mask<Tag<T>> beyond[N];
 #pragma GCC unroll 8
   for (int i = 0; i < N; ++i) beyond[i] = hn::Ge(x[i], high);  // where anything may come out
-#pragma GCC unroll 8
-  for (int i = 0; i < N; ++i) x[i] = clamp_exponent<T>(x[i]);
-  exponentials(x);
+  falling_exponentials(x);
 #pragma GCC unroll 8
   for (int i = 0; i < N; ++i) x[i] = hn::Add(one, x[i]);
   reciprocals(x);

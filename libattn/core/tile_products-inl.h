@@ -242,8 +242,8 @@ HWY_INLINE void product(int rows, const Product<T>& p) {
   constexpr int R = kRow == 1 ? kLaneRows : kRows, C = kRow == 1 ? kLaneCols : kCols;
   int64_t c = 0;
   for (int64_t left = p.columns / kN; left > 0;) {
-    // The last two stripes are of equal width: few vectors leave too few sums to hide the latency of
-    // an FMA, and load more for each.
+    // The last two stripes are of equal width: few vectors leave too few sums to hide the latency
+    // of an FMA, and load more for each.
     const auto count =
         static_cast<int>(left > C && left < 2 * C ? (left + 1) / 2 : std::min<int64_t>(C, left));
     product_vectors<kStart, R, C, kRow, kStep>(count, rows, p, c);

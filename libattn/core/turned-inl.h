@@ -124,18 +124,19 @@ HWY_INLINE Vec<T> turned_scores(const T* HWY_RESTRICT queries, int64_t ld, T sca
   for (int c = 0; c < D; ++c) q[c] = hn::Mul(hn::Set(d, scale), hn::Load(d, queries + c * ld));
 #pragma GCC unroll 4
   for (auto& each : m) each = hn::Set(d, kLowest<T>);
-  over_keys(p.span, [&]<int N, bool kAll>(int64_t j) HWY_ATTR __attribute__((always_inline)) {
-    T* HWY_RESTRICT at = tile + (j - p.span.first) * kLanes<T>;
-    Vec<T> s[N];
-    turned_products(q, keys, j, s);
+  over_keys(
+      p.span, [&]<int N, bool kAll>(int64_t j) HWY_ATTR __attribute__((always_inline)) {
+        T* HWY_RESTRICT at = tile + (j - p.span.first) * kLanes<T>;
+        Vec<T> s[N];
+        turned_products(q, keys, j, s);
 #pragma GCC unroll 4
-    for (int u = 0; u < N; ++u) {
-      if (added) s[u] = hn::Add(s[u], hn::Load(d, at + u * kLanes<T>));
-      if constexpr (!kAll) s[u] = hn::IfThenElse(p.sees(j + u), s[u], hidden);
-      hn::Store(s[u], d, at + u * kLanes<T>);
-      m[u] = hn::Max(m[u], s[u]);
-    }
-  });
+        for (int u = 0; u < N; ++u) {
+          if (added) s[u] = hn::Add(s[u], hn::Load(d, at + u * kLanes<T>));
+          if constexpr (!kAll) s[u] = hn::IfThenElse(p.sees(j + u), s[u], hidden);
+          hn::Store(s[u], d, at + u * kLanes<T>);
+          m[u] = hn::Max(m[u], s[u]);
+        }
+      });
   return hn::Max(hn::Max(m[0], m[1]), hn::Max(m[2], m[3]));
 }
 
@@ -157,24 +158,24 @@ HWY_INLINE void turned_values(const Numbers<T>& values, const TurnedPanel<T>& p,
   TurnedTotals<T> now = totals;
 #pragma GCC unroll 8
   for (auto& each : sum) each = hn::Zero(d);
-  over_keys(p.span, [&]<int N, bool kAll>(int64_t j) HWY_ATTR __attribute__((always_inline)) {
-    T* HWY_RESTRICT at = tile + (j - p.span.first) * kLanes<T>;
-    Vec<T> x[N], e[N];
+  over_keys(
+      p.span, [&]<int N, bool kAll>(int64_t j) HWY_ATTR __attribute__((always_inline)) {
+        T* HWY_RESTRICT at = tile + (j - p.span.first) * kLanes<T>;
+        Vec<T> x[N], e[N];
 #pragma GCC unroll 4
-    for (int u = 0; u < N; ++u)
-      e[u] = x[u] = clamp_exponent<T>(hn::Sub(hn::Load(d, at + u * kLanes<T>), now.m));
-    exponentials(e);
+        for (int u = 0; u < N; ++u) e[u] = x[u] = hn::Sub(hn::Load(d, at + u * kLanes<T>), now.m);
+        falling_exponentials(e);
 #pragma GCC unroll 4
-    for (int u = 0; u < N; ++u) {
-      now.l = hn::Add(now.l, e[u]);
-      if constexpr (kEntropy) now.t = hn::MulAdd(e[u], x[u], now.t);
-      if (keep) hn::Store(e[u], d, at + u * kLanes<T>);
-      const auto seen = kAll ? hn::Mask<Tag<T>>() : p.sees(j + u);
+        for (int u = 0; u < N; ++u) {
+          const auto seen = kAll ? hn::Mask<Tag<T>>() : p.sees(j + u);
+          now.l = hn::Add(now.l, e[u]);
+          if constexpr (kEntropy) add_seen<kAll, T>(seen, e[u], x[u], now.t);  // not 0 times -inf
+          if (keep) hn::Store(e[u], d, at + u * kLanes<T>);
 #pragma GCC unroll 8
-      for (int c = 0; c < D; ++c)
-        add_seen<kAll, T>(seen, values.spread(j + u, c), e[u], sum[c]);
-    }
-  });
+          for (int c = 0; c < D; ++c)
+            add_seen<kAll, T>(seen, values.spread(j + u, c), e[u], sum[c]);
+        }
+      });
 #pragma GCC unroll 8
   for (int c = 0; c < D; ++c) hn::Store(sum[c], d, out + c * ldo);
   totals = now;
@@ -188,15 +189,16 @@ HWY_INLINE void turned_more_values(const Numbers<T>& values, const TurnedPanel<T
   Vec<T> sum[D];
 #pragma GCC unroll 8
   for (auto& each : sum) each = hn::Zero(d);
-  over_keys(p.span, [&]<int N, bool kAll>(int64_t j) HWY_ATTR __attribute__((always_inline)) {
+  over_keys(
+      p.span, [&]<int N, bool kAll>(int64_t j) HWY_ATTR __attribute__((always_inline)) {
 #pragma GCC unroll 4
-    for (int u = 0; u < N; ++u) {
-      const auto e = hn::Load(d, tile + (j + u - p.span.first) * kLanes<T>);
-      const auto seen = kAll ? hn::Mask<Tag<T>>() : p.sees(j + u);
+        for (int u = 0; u < N; ++u) {
+          const auto e = hn::Load(d, tile + (j + u - p.span.first) * kLanes<T>);
+          const auto seen = kAll ? hn::Mask<Tag<T>>() : p.sees(j + u);
 #pragma GCC unroll 8
-      for (int c = 0; c < D; ++c) add_seen<kAll, T>(seen, values.spread(j + u, c), e, sum[c]);
-    }
-  });
+          for (int c = 0; c < D; ++c) add_seen<kAll, T>(seen, values.spread(j + u, c), e, sum[c]);
+        }
+      });
 #pragma GCC unroll 8
   for (int c = 0; c < D; ++c) hn::Store(sum[c], d, out + c * ldo);
 }
@@ -233,7 +235,8 @@ HWY_INLINE TurnedTotals<T> turned_panel(const TurnedHead<T>& h, const TurnedPane
   TurnedTotals<T> totals{hn::Set(d, kLowest<T>), hn::Zero(d), hn::Zero(d)};
   for (int c = 0; c < h.d; c += kPiece) {
     with_features<kPiece>(std::min(kPiece, h.d - c), [&]<int D>() HWY_ATTR {
-      totals.m = turned_scores<D, T>(h.q + c * h.ld, h.ld, h.scale, {h.k.data + c, h.k.row}, p, c > 0, tile);
+      totals.m = turned_scores<D, T>(h.q + c * h.ld, h.ld, h.scale, {h.k.data + c, h.k.row}, p,
+                                     c > 0, tile);
     });
   }
   for (int c = 0; c < h.dv; c += kPiece) {

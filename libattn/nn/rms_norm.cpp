@@ -98,8 +98,9 @@ at::Tensor forward(const at::Tensor& x, const at::Tensor& weight, double eps) {
       const auto run = [&]<int64_t kWidth>() {
         forward_rows<kWidth>(in + first * width, w, out + first * width, last - first, width, eps);
       };
-      width == 8 ? run.template operator()<8>() : width == 16 ? run.template operator()<16>()
-                                                              : run.template operator()<0>();
+      width == 8    ? run.template operator()<8>()
+      : width == 16 ? run.template operator()<16>()
+                    : run.template operator()<0>();
     });
   });
   return y;

@@ -95,8 +95,9 @@ at::Tensor rotate(const at::Tensor& from, const at::Tensor& positions, double th
         rotate_tokens<kWidth>(table, p, task * piece, std::min((task + 1) * piece, tokens), heads,
                               width, static_cast<scalar_t>(turn), in, out);
       };
-      width == 4 ? run.template operator()<4>() : width == 8 ? run.template operator()<8>()
-                                                             : run.template operator()<0>();
+      width == 4   ? run.template operator()<4>()
+      : width == 8 ? run.template operator()<8>()
+                   : run.template operator()<0>();
     });
   });
   return y;

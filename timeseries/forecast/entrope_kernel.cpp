@@ -109,8 +109,7 @@ HWY_NOINLINE void turned_rms(int64_t width, int64_t ld, const float* HWY_RESTRIC
       const auto v = hn::Load(d, x + c * ld + t);
       squares = hn::MulAdd(v, v, squares);
     }
-    const auto inverse =
-        hn::Div(hn::Set(d, 1.0F), hn::Sqrt(hn::MulAdd(squares, share, eps)));
+    const auto inverse = hn::Div(hn::Set(d, 1.0F), hn::Sqrt(hn::MulAdd(squares, share, eps)));
     for (int64_t c = 0; c < width; ++c)
       hn::Store(hn::Mul(hn::Set(d, weight[c]), hn::Mul(hn::Load(d, x + c * ld + t), inverse)), d,
                 y + c * ld + t);
@@ -290,8 +289,7 @@ HWY_NOINLINE void run_window(const Common& c, const float* tokens, const Cuts& c
     if (i == 0) patch_maxima(c, cuts, lp, desk);
     look(c, i, seen, lp, desk);
   }
-  const Lane patches{cuts.count,  lp,        &all,
-                     desk.cosine, desk.sine, desk.key_cosine, desk.key_sine};
+  const Lane patches{cuts.count, lp, &all, desk.cosine, desk.sine, desk.key_cosine, desk.key_sine};
   for (const Layer& layer : c.global) run_layer(c, layer, patches, desk.patches, desk);
   for (size_t i = 0; i < c.n.give.size(); ++i) {
     give(c, c.n.give[i], cuts, lp, desk);
@@ -325,7 +323,8 @@ void entrope_features_f32(const EntropeNetwork& n, const EntropeWindows& windows
   };
   angles(c.ld, c.cosine, c.sine);
   angles(positions, c.patch_cosine, c.patch_sine);
-  float *key_cosine = shared.take(n.width * positions), *key_sine = shared.take(n.width * positions);
+  float *key_cosine = shared.take(n.width * positions),
+        *key_sine = shared.take(n.width * positions);
   fill_row_angles(n.heads, n.width / n.heads, 1e4, positions, key_cosine, key_sine);
   c.key_cosine = key_cosine, c.key_sine = key_sine;
   const int64_t piece =

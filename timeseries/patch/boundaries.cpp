@@ -1,10 +1,13 @@
 #include "timeseries/patch/boundaries.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "attn/error.h"
 
@@ -14,13 +17,24 @@ namespace {
 /// The q-quantile, linear between order statistics.
 template <class T>
 double quantile_of(std::span<const T> values, double q) {
-  std::vector<double> parted(values.begin(), values.end());
-  const double place = q * static_cast<double>(parted.size() - 1);
-  const auto below = parted.begin() + static_cast<std::ptrdiff_t>(place);
-  std::nth_element(parted.begin(), below, parted.end());
-  if (below + 1 == parted.end()) return *below;
-  const double above = *std::min_element(below + 1, parted.end());
-  return *below + (place - std::floor(place)) * (above - *below);
+  const double place = q * static_cast<double>(values.size() - 1);
+  const size_t at = static_cast<size_t>(place), from_top = values.size() - at;
+  double below = 0, above = 0;
+  if (from_top <= 16) {  // few are greater: the rest need no order
+    std::array<T, 16> top;
+    std::partial_sort_copy(values.begin(), values.end(), top.begin(), top.begin() + from_top,
+                           std::greater<T>());
+    below = static_cast<double>(top[from_top - 1]);
+    if (from_top == 1) return below;
+    above = static_cast<double>(top[from_top - 2]);
+  } else {
+    std::vector<T> parted(values.begin(), values.end());
+    const auto middle = parted.begin() + static_cast<std::ptrdiff_t>(at);
+    std::nth_element(parted.begin(), middle, parted.end());
+    below = static_cast<double>(*middle);
+    above = static_cast<double>(*std::min_element(middle + 1, parted.end()));
+  }
+  return below + (place - std::floor(place)) * (above - below);
 }
 
 /// The rule with its thresholds, for one window.

@@ -137,8 +137,7 @@ HWY_NOINLINE void run_rows(const EntropyNetwork& n, const Shared& s, const Entro
             padded(2 * l * n.width));
   const Buffers w{room.take(line),        room.take(line),   room.take(line),
                   room.take(l * n.width), room.take(hidden), room.take(tile_size(s)),
-                  room.take(s.ld),        room.take(s.ld),
-                  room.take(2 * l * n.width)};
+                  room.take(s.ld),        room.take(s.ld),   room.take(2 * l * n.width)};
   for (int64_t r = first; r < last; ++r) {
     embed_turned(n, call.ids + r * l, l, s.ld, w);
     for (size_t b = 0; b < n.weights.blocks.size(); ++b) run_block(n, s, b, w);

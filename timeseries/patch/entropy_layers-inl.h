@@ -237,11 +237,11 @@ HWY_INLINE Tails<N> tails_of(const Vec (&x)[N]) {
 #pragma GCC unroll 4
   for (int i = 0; i < N; ++i) {
     const auto z = hn::Abs(x[i]), half = hn::Set(d, 0.5F);
-    of.bell[i] = simd::clamp_exponent<float>(hn::Mul(hn::Mul(z, hn::Set(d, -0.5F)), z));
+    of.bell[i] = hn::Mul(hn::Mul(z, hn::Set(d, -0.5F)), z);
     t[i] = hn::MulAdd(half, z, hn::Set(d, 1.0F));
     of.tail[i] = hn::Set(d, 0.07527066049400849F);
   }
-  simd::exponentials(of.bell);
+  simd::falling_exponentials(of.bell);
   simd::reciprocals(t);
 #pragma GCC unroll 5
   for (const float c : kC) {

@@ -50,9 +50,8 @@ HWY_MAYBE_UNUSED static HWY_NOINLINE void turned_norm(int64_t width, int64_t ld,
     Vec mean0, mean1, squares0, squares1;
     sums_of_two(
         width,
-        [&](int64_t c, int64_t which, Vec sum) HWY_ATTR __attribute__((always_inline)) {
-          return hn::Add(sum, at(c, which));
-        },
+        [&](int64_t c, int64_t which, Vec sum) HWY_ATTR
+        __attribute__((always_inline)) { return hn::Add(sum, at(c, which)); },
         mean0, mean1);
     mean0 = hn::Mul(mean0, share), mean1 = hn::Mul(mean1, share);
     sums_of_two(
@@ -108,8 +107,8 @@ HWY_MAYBE_UNUSED static void fill_angles(int64_t d, double theta, int64_t length
 
 /// The same angles by rows, of all heads' features: cosines, and sines with the sign that they have
 /// in x cos + partner(x) sin, (length,heads d).
-HWY_MAYBE_UNUSED static void fill_row_angles(int64_t heads, int64_t d, double theta,
-                                             int64_t length, float* cosine, float* sine) {
+HWY_MAYBE_UNUSED static void fill_row_angles(int64_t heads, int64_t d, double theta, int64_t length,
+                                             float* cosine, float* sine) {
   for (int64_t i = 0; i < d / 2; ++i) {
     const double rate = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(d));
     for (int64_t t = 0; t < length; ++t) {
@@ -184,8 +183,8 @@ HWY_MAYBE_UNUSED static HWY_NOINLINE void turned_head(simd::TurnedHead<float> h,
 /// Of all heads: queries (D,ldq), keys and values as key_rows has them, out (D,ldq).
 HWY_MAYBE_UNUSED static void turned_attend(int64_t heads, int64_t width,
                                            const attn::core::TurnedSight<float>& sight,
-                                           const float* queries, int64_t ldq,
-                                           const float* keys, float* tile, float* out) {
+                                           const float* queries, int64_t ldq, const float* keys,
+                                           float* tile, float* out) {
   const int64_t d = width / heads, row = 2 * width;
   for (int64_t head = 0; head < heads; ++head) {
     simd::TurnedHead<float> of;
@@ -211,9 +210,8 @@ HWY_INLINE void add_logits(const float* HWY_RESTRICT z, int64_t stride, Statisti
   const Tag d;
   Vec x[N], e[N];
 #pragma GCC unroll 4
-  for (int i = 0; i < N; ++i)
-    e[i] = x[i] = simd::clamp_exponent<float>(hn::Sub(hn::Load(d, z + i * stride), of.m));
-  simd::exponentials(e);
+  for (int i = 0; i < N; ++i) e[i] = x[i] = hn::Sub(hn::Load(d, z + i * stride), of.m);
+  simd::falling_exponentials(e);
 #pragma GCC unroll 4
   for (int i = 0; i < N; ++i) {
     of.l = hn::Add(of.l, e[i]);
@@ -234,7 +232,8 @@ HWY_INLINE Statistics met(const Statistics& before, int64_t rows, const float* H
   if (r < rows) m0 = hn::Max(m0, hn::Load(d, z + r * stride));
   const auto m = hn::Max(m0, m1), step = simd::clamp_exponent<float>(hn::Sub(before.m, m)),
              factor = simd::exponential(step);
-  Statistics now{m, hn::Mul(factor, before.l), hn::Mul(factor, hn::MulAdd(before.l, step, before.t))};
+  Statistics now{m, hn::Mul(factor, before.l),
+                 hn::Mul(factor, hn::MulAdd(before.l, step, before.t))};
   for (r = 0; r + 4 <= rows; r += 4) add_logits<4>(z + r * stride, stride, now);
   for (; r < rows; ++r) add_logits<1>(z + r * stride, stride, now);
   return now;
