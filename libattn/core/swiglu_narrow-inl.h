@@ -31,7 +31,7 @@ inline constexpr bool kHasNarrow = kLanes<T> >= 2 * kNarrow;
 inline constexpr int kSide = 4;
 /// Rows that go through all hidden units before the next do, and groups of them that one set of
 /// hidden units sees at a time: what they need of each other stays in the nearest cache.
-inline constexpr int64_t kNarrowRows = 1024, kNarrowGroups = 16;
+inline constexpr int64_t kNarrowRows = 2048, kNarrowGroups = 16;
 
 /// Of hidden unit h: -W1[h,:], W3[h,:], -W2[:,h], each padded with zeros, as is the
 /// last side: the signs turn a into the exponent of e^{-a}.

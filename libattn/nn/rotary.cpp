@@ -68,20 +68,24 @@ void rotate_row(const T* x, const T* angle, T turn, int64_t any_width, T* y) {
   }
 }
 
-/// Tokens [first, last) of `heads` heads each.
+/// Tokens [first, last) of `heads` heads each; x has `stride` elements a token.
 template <int64_t kWidth, class T>
 void rotate_tokens(const Angles<T>& table, const int64_t* p, int64_t first, int64_t last,
-                   int64_t heads, int64_t width, T turn, const T* x, T* y) {
+                   int64_t heads, int64_t width, T turn, const T* x, int64_t stride, T* y) {
   for (int64_t t = first; t < last; ++t) {
     const int64_t row = table.by_token ? t : p[t] - table.first;
     const T* angle = table.values.data() + row * width;
-    for (int64_t h = t * heads; h < (t + 1) * heads; ++h)
-      rotate_row<kWidth>(x + h * width, angle, turn, width, y + h * width);
+    const T* from = x + t * stride;
+    T* to = y + t * heads * width;
+    for (int64_t h = 0; h < heads; ++h)
+      rotate_row<kWidth>(from + h * width, angle, turn, width, to + h * width);
   }
 }
 
 at::Tensor rotate(const at::Tensor& from, const at::Tensor& positions, double theta, int turn) {
-  const at::Tensor x = from.contiguous();
+  // A part of wider rows is read where it lies.
+  const bool dense = from.stride(2) == 1 && from.stride(1) == from.size(2);
+  const at::Tensor x = dense ? from : from.contiguous();
   at::Tensor y = at::empty(x.sizes(), x.options());
   const int64_t tokens = x.size(0), heads = x.size(1), width = x.size(2);
   const int64_t piece = 1 + 65536 / (heads * width + 8);
@@ -93,7 +97,7 @@ at::Tensor rotate(const at::Tensor& from, const at::Tensor& positions, double th
     core::run_tasks(ops::torch_threads(), (tokens + piece - 1) / piece, [&](int64_t task) {
       const auto run = [&]<int64_t kWidth>() {
         rotate_tokens<kWidth>(table, p, task * piece, std::min((task + 1) * piece, tokens), heads,
-                              width, static_cast<scalar_t>(turn), in, out);
+                              width, static_cast<scalar_t>(turn), in, x.stride(0), out);
       };
       width == 4   ? run.template operator()<4>()
       : width == 8 ? run.template operator()<8>()

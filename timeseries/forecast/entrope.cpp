@@ -13,7 +13,9 @@
 #include "attn/attention.h"
 #include "attn/error.h"
 #include "attn/probe.h"
+#include "libattn/core/parallel.h"
 #include "libattn/nn/linear.h"
+#include "libattn/nn/one_thread.h"
 #include "libattn/nn/rms_norm.h"
 #include "libattn/ops/check.h"
 #include "libattn/ops/probe_scope.h"
@@ -205,16 +207,16 @@ class Network {
   at::Tensor look(const at::Tensor& normed, const at::Tensor& h, const std::string& name) const {
     const attn::ProbeLayer label(part_name(name));
     const int64_t d = o_.width, head = d / o_.heads;
-    const at::Tensor keys = attn::nn::linear(rms_norm(h, w_.at(name + "norm_key")),
-                                             w_.at(name + "key_value"));  // (T,2d)
+    const std::vector<at::Tensor> keys =
+        attn::nn::linear(rms_norm(h, w_.at(name + "norm_key")), w_.at(name + "key_value"))
+            .split(d, 1);  // of (T,2d)
     attn::AttentionOptions options;
     options.q_offsets = layout_.own;
     options.k_offsets = layout_.patch_of;
     const at::Tensor out =
         attn::attention(
             attn::nn::linear(normed, w_.at(name + "query")).unflatten(1, {o_.heads, head}),
-            keys.narrow(1, 0, d).unflatten(1, {o_.heads, head}),
-            keys.narrow(1, d, d).unflatten(1, {o_.heads, head}), options)
+            keys[0].unflatten(1, {o_.heads, head}), keys[1].unflatten(1, {o_.heads, head}), options)
             .out;
     return attn::nn::linear(out.reshape({-1, d}), w_.at(name + "out"));
   }
@@ -250,9 +252,28 @@ class Network {
   at::Tensor head(const at::Tensor& normed, int64_t rows) {
     at::Tensor last = draws_.drop(normed, o_.dropout);
     if (o_.head_width > 0) last = attn::nn::linear(last, w_.at("head.reduce"));
-    const at::Tensor v = attn::nn::linear(last.reshape({rows, o_.lookback * head_width(o_)}),
-                                          w_.at("head.weight"), w_.at("head.bias"));
-    return draws_.drop(v, o_.head_dropout);
+    last = last.reshape({rows, o_.lookback * head_width(o_)});
+    if (!c10::GradMode::is_enabled() && !draws_.training()) return head_by_blocks(last);
+    return draws_.drop(attn::nn::linear(last, w_.at("head.weight"), w_.at("head.bias")),
+                       o_.head_dropout);
+  }
+
+  /// The head's product in blocks of as many rows each: it rounds by their number, and a forecast
+  /// is not to depend on the other windows of its batch.
+  at::Tensor head_by_blocks(const at::Tensor& x) const {
+    constexpr int64_t kRows = 16;
+    const int64_t rows = x.size(0), blocks = (rows + kRows - 1) / kRows;
+    at::Tensor in = x, out = at::empty({blocks * kRows, o_.horizon}, x.options());
+    if (blocks * kRows > rows)
+      in = at::cat({x, at::zeros({blocks * kRows - rows, x.size(1)}, x.options())});
+    const at::Tensor weight = w_.at("head.weight").t();
+    attn::core::run_tasks(attn::ops::torch_threads(), blocks, [&](int64_t i) {
+      const attn::nn::OneThread one;
+      const c10::NoGradGuard no_grad;  // a thread of the pool has a mode of its own
+      at::Tensor to = out.narrow(0, i * kRows, kRows);
+      at::addmm_out(to, w_.at("head.bias"), in.narrow(0, i * kRows, kRows), weight);
+    });
+    return out.narrow(0, 0, rows);
   }
 
   const EntropeOptions& o_;
@@ -287,7 +308,8 @@ void add_cross(std::vector<ParameterSpec>& specs, const std::string& name, const
 
 Patching patching_by(std::shared_ptr<const EntropyPatcher> patcher) {
   return {[patcher](const at::Tensor& values) { return patcher->cut(values); },
-          [own = std::move(patcher)](const at::Tensor& values) { return own->tokens(values); }};
+          [patcher](const at::Tensor& values) { return patcher->tokens(values); },
+          [own = std::move(patcher)](const at::Tensor& ids) { return own->cut_tokens(ids); }};
 }
 
 std::vector<ParameterSpec> Entrope::specs(const EntropeOptions& o) {
@@ -360,8 +382,13 @@ at::Tensor Entrope::inside(const WindowBatch& batch, const Framed& framed, const
   at::Tensor ids;
   if (options_.vocabulary > 0)
     ids = patching_.tokens(shown(batch.values, options_.normalised_tokens));
-  Network network(options_, parameters_, pass,
-                  pass.cuts != nullptr ? *pass.cuts : cut(batch.values), batch.values.size(0));
+  PatchCuts cuts;
+  if (pass.cuts != nullptr) {
+    cuts = *pass.cuts;
+  } else {
+    cuts = ids.defined() && patching_.cut_tokens ? patching_.cut_tokens(ids) : cut(batch.values);
+  }
+  Network network(options_, parameters_, pass, std::move(cuts), batch.values.size(0));
   return network.forward(framed, ids, batch.past);
 }
 

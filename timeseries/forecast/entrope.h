@@ -19,6 +19,8 @@ struct Patching {
   std::function<PatchCuts(const at::Tensor&)> cut;
   /// (N,L) int64 in 0 ... vocabulary - 1; asked where the options name a vocabulary.
   std::function<at::Tensor(const at::Tensor&)> tokens;
+  /// What `cut` says of the values that these are the tokens of; empty: `cut` is asked.
+  std::function<PatchCuts(const at::Tensor&)> cut_tokens = {};
 };
 
 /// By an entropy patcher, which is kept as long as this is.

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <vector>
+
 #include "attn/attention.h"
 #include "attn/probe.h"
 #include "libattn/nn/dropout.h"
@@ -22,15 +24,16 @@ at::Tensor attend(const at::Tensor& x, const Packing& packing, const LayerOption
   const attn::ProbeLayer name(part_name(prefix));
   const int64_t tokens = x.size(0), head = o.width / o.heads;
   const at::Tensor all = attn::nn::linear(x, parameters.at(prefix + "qkv"));  // (T,3d)
-  const at::Tensor turned = attn::nn::rotary(
-      all.narrow(1, 0, 2 * o.width).reshape({tokens, 2 * o.heads, head}), packing.positions);
+  // Split, not narrowed: the gradient is then put together instead of added up from zeros.
+  const std::vector<at::Tensor> parts = all.split_with_sizes({2 * o.width, o.width}, 1);
+  const std::vector<at::Tensor> turned =
+      attn::nn::rotary(parts[0].unflatten(1, {2 * o.heads, head}), packing.positions)
+          .split(o.heads, 1);
   attn::AttentionOptions options;
   options.causal = packing.causal ? attn::Causal::bottom_right : attn::Causal::none;
   options.q_offsets = options.k_offsets = packing.offsets;
   const at::Tensor out =
-      attn::attention(turned.narrow(1, 0, o.heads), turned.narrow(1, o.heads, o.heads),
-                      all.narrow(1, 2 * o.width, o.width).unflatten(1, {o.heads, head}), options)
-          .out;
+      attn::attention(turned[0], turned[1], parts[1].unflatten(1, {o.heads, head}), options).out;
   return attn::nn::linear(out.reshape({tokens, o.width}), parameters.at(prefix + "out"));
 }
 

@@ -84,7 +84,12 @@ at::Tensor EntropyPatcher::entropy(const at::Tensor& values, const at::Tensor& s
 PatchCuts EntropyPatcher::cut(const at::Tensor& values, const at::Tensor& scale) const {
   if (!needs_entropy(boundaries_.rule))
     return same_cuts(boundaries_, values.size(0), values.size(1));
-  return cut_entropies(boundaries_, entropy(values, scale));
+  return cut_tokens(tokens(values, scale));
+}
+
+PatchCuts EntropyPatcher::cut_tokens(const at::Tensor& ids) const {
+  if (!needs_entropy(boundaries_.rule)) return same_cuts(boundaries_, ids.size(0), ids.size(1));
+  return cut_entropies(boundaries_, model().entropy(ids));
 }
 
 PatchCuts cut_entropies(const BoundaryOptions& options, const at::Tensor& entropy) {

@@ -40,6 +40,8 @@ class EntropyPatcher {
   at::Tensor entropy(const at::Tensor& values, const at::Tensor& scale = {}) const;
   /// Patches of the rows of values.
   PatchCuts cut(const at::Tensor& values, const at::Tensor& scale = {}) const;
+  /// The same of the values that `ids` (N,L) are the tokens of.
+  PatchCuts cut_tokens(const at::Tensor& ids) const;
 
   const BoundaryOptions& boundaries() const { return boundaries_; }
   /// std::logic_error without.
