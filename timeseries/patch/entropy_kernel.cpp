@@ -28,6 +28,7 @@ inline constexpr int64_t kHidden = 6144;
 struct Shared {
   int64_t length = 0, ld = 0;
   attn::core::TurnedSight<float> sight;
+  bool calm = false;  // whether no logit may leave +-kCalm
   std::vector<const float*> key_values;
   const float *cosine = nullptr, *sine = nullptr, *key_cosine = nullptr, *key_sine = nullptr;
 };
@@ -38,9 +39,20 @@ int64_t shared_size(const EntropyNetwork& n, int64_t length) {
          2 * padded(length * n.width);
 }
 
+/// By the weights alone, so that no token decides how others round: |n(h)| <= sqrt(D) max |w|.
+bool is_calm(const EntropyNetwork& n) {
+  float greatest = 0, longest = 0;
+  for (int64_t c = 0; c < n.width; ++c) greatest = std::max(greatest, std::abs(n.weights.norm[c]));
+  for (int64_t v = 0; v < n.vocabulary; ++v) {
+    const float* word = n.weights.token + v * n.width;
+    longest = std::max(longest, simd::dot_product(word, word, n.width));
+  }
+  return std::sqrt(static_cast<float>(n.width) * longest) * greatest <= kCalm;
+}
+
 Shared share(const EntropyNetwork& n, int64_t length, Room& room) {
   Shared s;
-  s.length = length, s.ld = padded(length);
+  s.length = length, s.ld = padded(length), s.calm = is_calm(n);
   float *low = room.zeros(s.ld), *high = room.zeros(s.ld);
   for (int64_t t = 0; t < length; ++t) {
     low[t] = static_cast<float>(n.theta > 0 ? std::max<int64_t>(0, t - n.context + 1) : 0);
@@ -117,7 +129,8 @@ void run_block(const EntropyNetwork& n, const Shared& s, size_t number, const Bu
 void finish_window(const EntropyNetwork& n, const Shared& s, const EntropyCall& call, int64_t row,
                    const Buffers& w) {
   const int64_t l = call.length;
-  turned_read_out(n.vocabulary, n.width, n.weights.token, w.x, s.ld, w.tile, w.lse, w.entropy);
+  turned_read_out(n.vocabulary, n.width, n.weights.token, s.calm, w.x, s.ld, w.tile, w.lse,
+                  w.entropy);
   if (call.entropy != nullptr) std::copy_n(w.entropy, l, call.entropy + row * l);
   if (call.loss == nullptr) return;
   for (int64_t t = 0; t < l; ++t) {

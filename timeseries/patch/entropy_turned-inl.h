@@ -204,13 +204,21 @@ struct Statistics {
   Vec m, l, t;
 };
 
-/// Adds the logits of N rows, which `of.m` covers already.
-template <int N>
+/// Logits no greater than this, of whatever tokens, need not be seen beforehand: neither their
+/// exponentials nor the sums of those leave the range, and H = log l - t / l loses no digit that
+/// matters.
+inline constexpr float kCalm = 16;
+
+/// Adds the logits of N rows, which `of.m` covers already; it is 0 where they are calm.
+template <int N, bool kAreCalm>
 HWY_INLINE void add_logits(const float* HWY_RESTRICT z, int64_t stride, Statistics& of) {
   const Tag d;
   Vec x[N], e[N];
 #pragma GCC unroll 4
-  for (int i = 0; i < N; ++i) e[i] = x[i] = hn::Sub(hn::Load(d, z + i * stride), of.m);
+  for (int i = 0; i < N; ++i) {
+    const auto logit = hn::Load(d, z + i * stride);
+    e[i] = x[i] = kAreCalm ? logit : hn::Sub(logit, of.m);
+  }
   simd::falling_exponentials(e);
 #pragma GCC unroll 4
   for (int i = 0; i < N; ++i) {
@@ -219,10 +227,23 @@ HWY_INLINE void add_logits(const float* HWY_RESTRICT z, int64_t stride, Statisti
   }
 }
 
+template <bool kAreCalm>
+HWY_INLINE void add_all_logits(int64_t rows, const float* HWY_RESTRICT z, int64_t stride,
+                               Statistics& of) {
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) add_logits<4, kAreCalm>(z + r * stride, stride, of);
+  for (; r < rows; ++r) add_logits<1, kAreCalm>(z + r * stride, stride, of);
+}
+
 /// The same with `rows` more logits z[row * stride].
-HWY_INLINE Statistics met(const Statistics& before, int64_t rows, const float* HWY_RESTRICT z,
-                          int64_t stride) {
+HWY_INLINE Statistics met(const Statistics& before, bool calm, int64_t rows,
+                          const float* HWY_RESTRICT z, int64_t stride) {
   const Tag d;
+  if (calm) {
+    Statistics now = before;
+    add_all_logits<true>(rows, z, stride, now);
+    return now;
+  }
   auto m0 = before.m, m1 = before.m;
   int64_t r = 0;
   for (; r + 2 <= rows; r += 2) {
@@ -234,8 +255,7 @@ HWY_INLINE Statistics met(const Statistics& before, int64_t rows, const float* H
              factor = simd::exponential(step);
   Statistics now{m, hn::Mul(factor, before.l),
                  hn::Mul(factor, hn::MulAdd(before.l, step, before.t))};
-  for (r = 0; r + 4 <= rows; r += 4) add_logits<4>(z + r * stride, stride, now);
-  for (; r < rows; ++r) add_logits<1>(z + r * stride, stride, now);
+  add_all_logits<false>(rows, z, stride, now);
   return now;
 }
 
@@ -247,14 +267,15 @@ inline constexpr int64_t kStrip = simd::kCols * kN;
 /// log-sum-exp and entropy of the logits words . x of each token: words (V,D), x (D,ld); null: not
 /// wanted. `tile`: kWords * kStrip.
 HWY_MAYBE_UNUSED static HWY_NOINLINE void turned_read_out(int64_t vocabulary, int64_t width,
-                                                          const float* words, const float* x,
-                                                          int64_t ld, float* tile, float* lse,
-                                                          float* entropy) {
+                                                          const float* words, bool calm,
+                                                          const float* x, int64_t ld, float* tile,
+                                                          float* lse, float* entropy) {
   const Tag d;
   for (int64_t first = 0; first < ld; first += kStrip) {
     const int64_t columns = std::min(kStrip, ld - first);
     Statistics of[simd::kCols];
-    for (Statistics& each : of) each = {hn::Set(d, simd::kLowest<float>), hn::Zero(d), hn::Zero(d)};
+    const auto start = hn::Set(d, calm ? 0.0F : simd::kLowest<float>);
+    for (Statistics& each : of) each = {start, hn::Zero(d), hn::Zero(d)};
     for (int64_t word = 0; word < vocabulary; word += kWords) {
       const int64_t rows = std::min(kWords, vocabulary - word);
       simd::Product<float> p;
@@ -262,7 +283,8 @@ HWY_MAYBE_UNUSED static HWY_NOINLINE void turned_read_out(int64_t vocabulary, in
       p.b = x + first, p.ldb = ld;
       p.out = tile, p.ldo = columns, p.columns = columns;
       simd::product<Start::zero, 0, 1>(static_cast<int>(rows), p);
-      for (int64_t v = 0; v < columns / kN; ++v) of[v] = met(of[v], rows, tile + v * kN, columns);
+      for (int64_t v = 0; v < columns / kN; ++v)
+        of[v] = met(of[v], calm, rows, tile + v * kN, columns);
     }
     for (int64_t v = 0; v < columns / kN; ++v) {
       const auto l = of[v].l, log_l = hn::IfThenElse(hn::Eq(l, l), hn::Log(d, l), l);  // NaN kept
