@@ -24,15 +24,18 @@ template <class T>
 struct ShortBackward {
   static constexpr int64_t kPanel = kShortRow * kQueries<T>;
   static size_t size(int64_t queries) {
-    return 4 * Scratch::size<T>(padded_columns<T>(queries)) + 3 * Scratch::size<T>(kPanel);
+    const int64_t n = padded_columns<T>(queries);
+    return 4 * Scratch::size<T>(n) + 3 * Scratch::size<T>(kPanel) + Scratch::size<T>(n * kShortRow);
   }
   ShortBackward(int64_t queries, Scratch& scratch) {
     for (T** piece : {&lse, &tail, &dentropy, &c})
       *piece = scratch.take<T>(padded_columns<T>(queries));
     for (T** piece : {&a, &b, &out}) *piece = scratch.take<T>(kPanel);
+    q = scratch.take<T>(padded_columns<T>(queries) * kShortRow);
   }
   T *lse, *tail, *dentropy, *c;
   T *a, *b, *out;           // (features, kQueries)
+  T* q;                     // scale q by rows, (queries, kShortRow)
   T zeros[kShortRow] = {};  // in place of dO
 };
 
@@ -93,8 +96,8 @@ HWY_NOINLINE void short_query_gradient(const Head<T>& head, const TurnedPanel<T>
   for (int c = 0; c < D; ++c) hn::Store(dq[c], d, room.a + c * kQueries<T>);
 }
 
-/// dK / scale and dV of one panel of keys, which times scale lie turned in room.a and their values
-/// in room.b; in their place.
+/// dK and dV of one panel of keys, which lie turned in room.a and their values in room.b; in their
+/// place. `q`: the queries times scale, as the scores met them.
 template <int D, class T>
 HWY_NOINLINE void short_key_gradient(const TurnedPanel<T>& panel, const Numbers<T>& q,
                                      const Numbers<T>& dout, const ShortBackward<T>& room) {
@@ -204,6 +207,8 @@ HWY_NOINLINE void backward_short_head(const Head<T>& head, const HeadGradient<T>
   for (size_t i = 0; i < queries.spans.size(); ++i) {
     const QueryBlock block = short_block<T>(static_cast<int64_t>(i), head.nq);
     turn_block(block, head.q, columns, head.scale, room.a);
+    pack_rows(head.q.data + block.first * head.q.row, head.q.row, block.rows, head.d, head.scale,
+              room.q + block.first * kShortRow, kShortRow, block.rows);
     turn_block(block, g.dout, columns, T(1), room.b);
     prepare_short_rows(head, g, block, room);
     if (g.dq.data == nullptr) continue;
@@ -213,17 +218,17 @@ HWY_NOINLINE void backward_short_head(const Head<T>& head, const HeadGradient<T>
     turn_block_back(block, room.a, columns, head.scale, g.dq);
   }
   if (g.dk.data == nullptr && g.dv.data == nullptr) return;
-  const Numbers<T> q{head.q.data, head.q.row}, dout = g.dout.data == nullptr
-                                                          ? Numbers<T>{room.zeros, 0}
-                                                          : Numbers<T>{g.dout.data, g.dout.row};
+  const Numbers<T> q{room.q, kShortRow}, dout = g.dout.data == nullptr
+                                                    ? Numbers<T>{room.zeros, 0}
+                                                    : Numbers<T>{g.dout.data, g.dout.row};
   for (size_t j = 0; j < keys.spans.size(); ++j) {
     const QueryBlock block = short_block<T>(static_cast<int64_t>(j), head.nk);
-    turn_block(block, head.k, columns, head.scale, room.a);
+    turn_block(block, head.k, columns, T(1), room.a);
     turn_block(block, head.v, columns, T(1), room.b);
     with_features<kMost>(columns, [&]<int D>() HWY_ATTR {
       short_key_gradient<D, T>(panel_of(keys, j), q, dout, room);
     });
-    turn_block_back(block, room.a, columns, head.scale, g.dk);
+    turn_block_back(block, room.a, columns, T(1), g.dk);
     turn_block_back(block, room.b, columns, T(1), g.dv);
   }
 }

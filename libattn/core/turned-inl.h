@@ -102,8 +102,10 @@ HWY_INLINE void add_seen(hn::Mask<Tag<T>> seen, Vec<T> a, Vec<T> b, Vec<T>& to) 
 template <int N, int D, class T>
 HWY_INLINE void turned_products(const Vec<T> (&x)[D], const Numbers<T>& of, int64_t j,
                                 Vec<T> (&s)[N]) {
+  // Not a product, which the compiler may fuse with what follows: scores that are computed again
+  // are to be the same.
 #pragma GCC unroll 4
-  for (int u = 0; u < N; ++u) s[u] = hn::Mul(x[0], of.spread(j + u, 0));
+  for (int u = 0; u < N; ++u) s[u] = hn::MulAdd(x[0], of.spread(j + u, 0), hn::Zero(Tag<T>()));
 #pragma GCC unroll 8
   for (int c = 1; c < D; ++c) {
 #pragma GCC unroll 4
@@ -169,7 +171,8 @@ HWY_INLINE void turned_values(const Numbers<T>& values, const TurnedPanel<T>& p,
         for (int u = 0; u < N; ++u) {
           const auto seen = kAll ? hn::Mask<Tag<T>>() : p.sees(j + u);
           now.l = hn::Add(now.l, e[u]);
-          if constexpr (kEntropy) add_seen<kAll, T>(seen, e[u], x[u], now.t);  // not 0 times -inf
+          if constexpr (kEntropy)  // not 0 times -inf
+            now.t = hn::MulAdd(e[u], clamp_exponent<T>(x[u]), now.t);
           if (keep) hn::Store(e[u], d, at + u * kLanes<T>);
 #pragma GCC unroll 8
           for (int c = 0; c < D; ++c)

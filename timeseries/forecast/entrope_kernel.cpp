@@ -70,10 +70,10 @@ std::vector<Layer> layers_of(const EntropeNetwork& n, const std::vector<EntropeL
 
 /// Buffers of one window: turned tokens and patches (D,.), what a layer makes of them, keys and
 /// values by rows, and what patches and tokens see.
-struct Desk {
+struct WindowDesk {
   static constexpr int64_t kHidden = 64;  // units of the hidden layer at a time
 
-  Desk(const Common& c, Room& room)
+  WindowDesk(const Common& c, Room& room)
       : h(room.zeros(c.n.width * c.ld)),
         patches(room.zeros(c.n.width * c.most)),
         x(room.take(c.n.width * c.span)),
@@ -127,7 +127,7 @@ HWY_NOINLINE void gate_all(int64_t count, float* HWY_RESTRICT a, const float* HW
 
 /// h += SwiGLU(x).
 void add_swiglu(const Common& c, const Layer& layer, int64_t ld, const float* x, float* h,
-                const Desk& desk) {
+                const WindowDesk& desk) {
   const Tag d;
   const int64_t width = c.n.width;
   const EntropeLayer& w = layer.w;
@@ -145,9 +145,9 @@ void add_swiglu(const Common& c, const Layer& layer, int64_t ld, const float* x,
       return;
     }
   }
-  float *a = desk.hidden, *b = desk.hidden + Desk::kHidden * ld;
-  for (int64_t m = 0; m < w.hidden; m += Desk::kHidden) {
-    const int64_t rows = std::min(Desk::kHidden, w.hidden - m);
+  float *a = desk.hidden, *b = desk.hidden + WindowDesk::kHidden * ld;
+  for (int64_t m = 0; m < w.hidden; m += WindowDesk::kHidden) {
+    const int64_t rows = std::min(WindowDesk::kHidden, w.hidden - m);
     multiply<Start::zero>(rows, width, w.w1 + m * width, width, x, ld, a, ld);
     multiply<Start::zero>(rows, width, w.w3 + m * width, width, x, ld, b, ld);
     gate_all(rows * ld, a, b);
@@ -163,7 +163,8 @@ struct Lane {
 };
 
 /// One transformer layer, in place.
-void run_layer(const Common& c, const Layer& layer, const Lane& lane, float* h, const Desk& desk) {
+void run_layer(const Common& c, const Layer& layer, const Lane& lane, float* h,
+               const WindowDesk& desk) {
   const int64_t width = c.n.width, ld = lane.ld;
   const EntropeLayer& w = layer.w;
   turned_rms(width, ld, h, w.norm1, desk.x);
@@ -201,7 +202,7 @@ struct Cuts {
 };
 
 /// Where patches and their tokens are, what each sees, and the angles of the patches.
-void place(const Common& c, const Cuts& cuts, int64_t lp, const Desk& desk) {
+void place(const Common& c, const Cuts& cuts, int64_t lp, const WindowDesk& desk) {
   std::fill_n(desk.look_low, lp, 0.0F), std::fill_n(desk.look_high, lp, 0.0F);
   std::fill_n(desk.all_high, lp, 0.0F);
   for (int64_t p = 0; p < cuts.count; ++p) {
@@ -224,7 +225,7 @@ void place(const Common& c, const Cuts& cuts, int64_t lp, const Desk& desk) {
 }
 
 /// The greatest of each patch's tokens; 0 of none.
-void patch_maxima(const Common& c, const Cuts& cuts, int64_t lp, const Desk& desk) {
+void patch_maxima(const Common& c, const Cuts& cuts, int64_t lp, const WindowDesk& desk) {
   for (int64_t i = 0; i < c.n.width; ++i) {
     const float* from = desk.h + i * c.ld;
     float* to = desk.patches + i * lp;
@@ -241,7 +242,7 @@ void patch_maxima(const Common& c, const Cuts& cuts, int64_t lp, const Desk& des
 
 /// P <- P (+) A of its own tokens.
 void look(const Common& c, size_t number, const TurnedSight<float>& sight, int64_t lp,
-          const Desk& desk) {
+          const WindowDesk& desk) {
   const int64_t width = c.n.width, ld = c.ld;
   const EntropeLook& w = c.n.look[number];
   float* queries = desk.z;
@@ -255,7 +256,8 @@ void look(const Common& c, size_t number, const TurnedSight<float>& sight, int64
 }
 
 /// h <- h (+) what its patch gives.
-void give(const Common& c, const EntropeGive& w, const Cuts& cuts, int64_t lp, const Desk& desk) {
+void give(const Common& c, const EntropeGive& w, const Cuts& cuts, int64_t lp,
+          const WindowDesk& desk) {
   const int64_t width = c.n.width;
   float *value = desk.z, *given = value + width * c.span, *spread = given + width * c.span;
   turned_rms(width, lp, desk.patches, w.norm_key, desk.x);
@@ -272,7 +274,7 @@ void give(const Common& c, const EntropeGive& w, const Cuts& cuts, int64_t lp, c
 }
 
 HWY_NOINLINE void run_window(const Common& c, const float* tokens, const Cuts& cuts, float* out,
-                             const Desk& desk) {
+                             const WindowDesk& desk) {
   const int64_t width = c.n.width, ld = c.ld, lp = padded(cuts.count);
   simd::pack_transposed(tokens, width, static_cast<int>(c.length), width, 1.0F, desk.h, ld,
                         static_cast<int>(ld));
@@ -330,8 +332,8 @@ void entrope_features_f32(const EntropeNetwork& n, const EntropeWindows& windows
   const int64_t piece =
       std::clamp<int64_t>(windows.rows / (4 * std::max(parallel.threads, 1)), 1, 16);
   attn::core::run_tasks(parallel, (windows.rows + piece - 1) / piece, [&](int64_t task) {
-    Room room(Desk::size(c));
-    const Desk desk(c, room);
+    Room room(WindowDesk::size(c));
+    const WindowDesk desk(c, room);
     for (int64_t r = task * piece; r < std::min((task + 1) * piece, windows.rows); ++r) {
       const int64_t first = windows.offsets[r], at = r * c.length * n.width;
       run_window(c, windows.tokens + at,

@@ -207,7 +207,7 @@ struct Statistics {
 /// Logits no greater than this, of whatever tokens, need not be seen beforehand: neither their
 /// exponentials nor the sums of those leave the range, and H = log l - t / l loses no digit that
 /// matters.
-inline constexpr float kCalm = 16;
+inline constexpr float kCalm = 4;
 
 /// Adds the logits of N rows, which `of.m` covers already; it is 0 where they are calm.
 template <int N, bool kAreCalm>
@@ -223,7 +223,7 @@ HWY_INLINE void add_logits(const float* HWY_RESTRICT z, int64_t stride, Statisti
 #pragma GCC unroll 4
   for (int i = 0; i < N; ++i) {
     of.l = hn::Add(of.l, e[i]);
-    of.t = hn::MulAdd(e[i], x[i], of.t);
+    of.t = hn::MulAdd(e[i], kAreCalm ? x[i] : simd::clamp_exponent<float>(x[i]), of.t);
   }
 }
 
