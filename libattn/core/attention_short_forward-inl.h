@@ -48,8 +48,11 @@ HWY_NOINLINE void forward_short_head(const Head<T>& head, const TurnedSight<T>& 
   const Tag<T> d;
   TurnedHead<T> h;
   h.q = room.queries, h.ld = kN;
-  h.k = {head.k.data, head.k.row}, h.v = {head.v.data, head.v.row};
-  h.d = static_cast<int>(head.d), h.dv = static_cast<int>(head.dv);
+  // Where no output is wanted there may be no values: keys stand for them.
+  const bool values = out.out.data != nullptr;
+  h.k = {head.k.data, head.k.row};
+  h.v = values ? Numbers<T>{head.v.data, head.v.row} : h.k;
+  h.d = static_cast<int>(head.d), h.dv = static_cast<int>(values ? head.dv : head.d);
   h.out = room.state.out, h.ldo = kQueries<T>;
   for (size_t i = 0; i < sight.spans.size(); ++i) {
     const QueryBlock block = short_block<T>(static_cast<int64_t>(i), head.nq);

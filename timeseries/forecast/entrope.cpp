@@ -103,7 +103,9 @@ class Network {
   at::Tensor forward(const Framed& framed, const at::Tensor& ids, const at::Tensor& past) {
     const int64_t rows = framed.input.size(0);
     at::Tensor h = tokens(framed, ids, past);
-    if (by_kernel(h)) return head(features(h, rows), rows);
+    const at::Tensor given = h;
+    const bool kernel = by_kernel(h);
+    if (kernel && !attn::ops::probing()) return head(features(given, rows), rows);
     layout_ = packed(cuts_, rows, o_);
     h = draws_.drop(h, o_.dropout);
     at::Tensor patches = encode(h);
@@ -112,14 +114,14 @@ class Network {
       patches = layer_forward(patches, layout_.patches, patch_layer(o_), w_, numbered("global", i),
                               layer_dropout(), draws_);
     decode(h, patches);
-    return head(rms_norm(h, w_.at("norm")), rows);
+    // Operators tell a probe; what is forecast must not depend on whether one listens.
+    return head(kernel ? features(given, rows) : rms_norm(h, w_.at("norm")), rows);
   }
 
  private:
-  /// Where nothing is to be learned, dropped or told to a probe.
+  /// Where nothing is to be learned or dropped.
   bool by_kernel(const at::Tensor& h) const {
-    return !c10::GradMode::is_enabled() && !draws_.training() && !attn::ops::probing() &&
-           h.scalar_type() == at::kFloat;
+    return !c10::GradMode::is_enabled() && !draws_.training() && h.scalar_type() == at::kFloat;
   }
 
   const float* at(const std::string& name) const { return w_.at(name).const_data_ptr<float>(); }
