@@ -87,7 +87,7 @@ HWY_NOINLINE void short_query_gradient(const Head<T>& head, const TurnedPanel<T>
 #pragma GCC unroll 4
         for (int u = 0; u < N; ++u) {
           const auto ds = short_gradient<T>(p[u], s[u], dp[u], c0, dh);
-          const auto seen = kAll ? hn::Mask<Tag<T>>() : panel.sees(j + u);
+          const auto seen = kAll ? hn::Mask<Tag<T>>() : panel.sees(j, u);
 #pragma GCC unroll 8
           for (int c = 0; c < D; ++c) add_seen<kAll, T>(seen, again.spread(j + u, c), ds, dq[c]);
         }
@@ -123,7 +123,7 @@ HWY_NOINLINE void short_key_gradient(const TurnedPanel<T>& panel, const Numbers<
         for (int u = 0; u < N; ++u) {
           const auto ds = short_gradient<T>(p[u], s[u], dp[u], hn::Set(d, room.c[i + u]),
                                             hn::Set(d, room.dentropy[i + u]));
-          const auto seen = kAll ? hn::Mask<Tag<T>>() : panel.sees(i + u);
+          const auto seen = kAll ? hn::Mask<Tag<T>>() : panel.sees(i, u);
 #pragma GCC unroll 8
           for (int c = 0; c < D; ++c) {
             add_seen<kAll, T>(seen, q_again.spread(i + u, c), ds, dk[c]);

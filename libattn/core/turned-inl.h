@@ -49,9 +49,10 @@ struct TurnedPanel {
   SightSpan span;
   const T *low = nullptr, *high = nullptr;  // of each lane
 
-  HWY_INLINE hn::Mask<Tag<T>> sees(int64_t key) const {
+  /// Of key + u: the number `key` is converted once for those beside it.
+  HWY_INLINE hn::Mask<Tag<T>> sees(int64_t key, int u) const {
     const Tag<T> d;
-    const auto at = hn::Set(d, static_cast<T>(key));
+    const auto at = hn::Add(hn::Set(d, static_cast<T>(key)), hn::Set(d, static_cast<T>(u)));
     return hn::And(hn::Le(hn::LoadU(d, low), at), hn::Lt(at, hn::LoadU(d, high)));
   }
 };
@@ -134,7 +135,7 @@ HWY_INLINE Vec<T> turned_scores(const T* HWY_RESTRICT queries, int64_t ld, T sca
 #pragma GCC unroll 4
         for (int u = 0; u < N; ++u) {
           if (added) s[u] = hn::Add(s[u], hn::Load(d, at + u * kLanes<T>));
-          if constexpr (!kAll) s[u] = hn::IfThenElse(p.sees(j + u), s[u], hidden);
+          if constexpr (!kAll) s[u] = hn::IfThenElse(p.sees(j, u), s[u], hidden);
           hn::Store(s[u], d, at + u * kLanes<T>);
           m[u] = hn::Max(m[u], s[u]);
         }
@@ -169,7 +170,7 @@ HWY_INLINE void turned_values(const Numbers<T>& values, const TurnedPanel<T>& p,
         falling_exponentials(e);
 #pragma GCC unroll 4
         for (int u = 0; u < N; ++u) {
-          const auto seen = kAll ? hn::Mask<Tag<T>>() : p.sees(j + u);
+          const auto seen = kAll ? hn::Mask<Tag<T>>() : p.sees(j, u);
           now.l = hn::Add(now.l, e[u]);
           if constexpr (kEntropy)  // not 0 times -inf
             now.t = hn::MulAdd(e[u], clamp_exponent<T>(x[u]), now.t);
@@ -197,7 +198,7 @@ HWY_INLINE void turned_more_values(const Numbers<T>& values, const TurnedPanel<T
 #pragma GCC unroll 4
         for (int u = 0; u < N; ++u) {
           const auto e = hn::Load(d, tile + (j + u - p.span.first) * kLanes<T>);
-          const auto seen = kAll ? hn::Mask<Tag<T>>() : p.sees(j + u);
+          const auto seen = kAll ? hn::Mask<Tag<T>>() : p.sees(j, u);
 #pragma GCC unroll 8
           for (int c = 0; c < D; ++c) add_seen<kAll, T>(seen, values.spread(j + u, c), e, sum[c]);
         }

@@ -3,6 +3,7 @@
 set -euo pipefail
 forecast=$1 data=$2
 mkdir -p "$data"
+rm -rf "$data/run"  # not the model of a program before this one
 "$forecast" simulate --out "$data/series.csv" --rows 600 --seed 3 --quiet >/dev/null
 "$forecast" simulate --out "$data/panel.csv" --series 5 --rows 300 --seed 4 --quiet >/dev/null
 "$forecast" simulate --out "$data/covariates.csv" --series 3 --rows 300 --seed 5 --covariates --ahead 24 --quiet >/dev/null
