@@ -262,7 +262,8 @@ HWY_INLINE Vec gelu(Vec x, Vec tail) {
 
 #if HWY_TARGET <= HWY_AVX3
 /// Q(z) of 16 pieces of 0 <= z <= kLast, each a polynomial of u = z / piece - number, |u| <= 1/2,
-/// that meets Q at Chebyshev's nodes; |z| Q(z) is within 2e-7.
+/// that meets Q at Chebyshev's nodes; |z| Q(z) is within 2e-7. Behind kLast z Q(z) stays what it is
+/// there, 2e-7, so that infinity times 0 does not come up.
 struct GeluPieces {
   static constexpr int kPieces = 16, kTerms = 5;
   static constexpr float kLast = 5.4F, kPerUnit = (kPieces - 0.52F) / kLast;  // no tie at the end
@@ -292,8 +293,7 @@ struct GeluPieces {
 template <int N>
 HWY_INLINE void gelu_beside(const GeluPieces& pieces, float* HWY_RESTRICT x) {
   const Tag d;
-  const auto rounding =
-      hn::Set(d, 12582912.0F);  // 1.5 2^23: the last bits of a sum are its integer
+  const auto rounding = hn::Set(d, 12582912.0F);  // 1.5 2^23: a sum's last bits are its integer
   Vec v[N], z[N], u[N], q[N];
   __m512i number[N];
 #pragma GCC unroll 4
@@ -303,7 +303,8 @@ HWY_INLINE void gelu_beside(const GeluPieces& pieces, float* HWY_RESTRICT x) {
     const auto sum = hn::MulAdd(z[i], hn::Set(d, GeluPieces::kPerUnit), rounding);
     number[i] = _mm512_castps_si512(sum.raw);
     u[i] = hn::MulSub(z[i], hn::Set(d, GeluPieces::kPerUnit), hn::Sub(sum, rounding));
-    q[i].raw = _mm512_permutexvar_ps(number[i], _mm512_load_ps(pieces.terms[4]));
+    q[i].raw =
+        _mm512_permutexvar_ps(number[i], _mm512_load_ps(pieces.terms[GeluPieces::kTerms - 1]));
   }
 #pragma GCC unroll 4
   for (int power = GeluPieces::kTerms - 2; power >= 0; --power) {
