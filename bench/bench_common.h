@@ -77,6 +77,18 @@ inline double best(const std::vector<double>& times) {
   return *std::min_element(times.begin(), times.end());
 }
 
+/// The median of times[r] / others[r], two things timed one right after the other, over the
+/// repetitions that both have: the machine's speed, which changes within minutes, is the same in
+/// both of a pair. Of an even number of them the upper middle; neither may be empty.
+inline double median_ratio(const std::vector<double>& times, const std::vector<double>& others) {
+  std::vector<double> ratios;
+  for (size_t r = 0; r < std::min(times.size(), others.size()); ++r)
+    ratios.push_back(times[r] / others[r]);
+  const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
+  std::nth_element(ratios.begin(), middle, ratios.end());
+  return *middle;
+}
+
 /// Seconds of one of `times` calls.
 template <class Run>
 double seconds_of(int times, const Run& run) {

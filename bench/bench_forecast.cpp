@@ -1,7 +1,8 @@
 // EntroPE as published and as we have it, PatchTST and DLinear: forward, training step, patcher and
 // a single window at look-back and horizon 96, 7 channels; the published network beside the same
-// one in eager Python LibTorch (peers/entrope.py), in the same run. Ours and the peer take turns,
-// the best of each counts, since what else runs on the machine only adds.
+// one in eager Python LibTorch (peers/entrope.py), in the same run. Ours and the peer take turns:
+// a time is the best of its repetitions, since what else runs on the machine only adds; a ratio is
+// the median over the repetitions, since both of a pair meet the machine at the same speed.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/AutogradState.h>
@@ -39,6 +40,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using attn::bench::best;
+using attn::bench::median_ratio;
 using attn::bench::Options;
 using attn::bench::PeerProcess;
 using nlohmann::json;
@@ -51,7 +53,9 @@ constexpr const char* kUsage =
     "  --json        one JSON array instead of the table\n"
     "  --threads     numbers of threads, comma-separated (default 1)\n"
     "  --cases       only cases whose name, such as reference/forward-128, contains TEXT\n"
-    "  --repeats     repetitions of ours and the peer's in turn, the best counts (default 7)\n"
+    "  --repeats     repetitions of ours and the peer's in turn (default 15); a time is their "
+    "best,\n"
+    "                a ratio the median over them\n"
     "  --quick       two repetitions\n"
     "  --peer        a Python with LibTorch (default: that of `./dev peers`, where it is there)\n"
     "  --write-peer  writes the weights and windows that bench/peers/entrope.py takes, and ends\n"
@@ -248,6 +252,8 @@ struct Row {
 
   double ours_ms() const { return 1e3 * best(ours); }
   double peer_ms() const { return peer.empty() ? 0 : 1e3 * best(peer); }
+  double ratio() const { return peer.empty() ? 0 : median_ratio(ours, peer); }
+  double speedup() const { return peer.empty() ? 0 : 1 / ratio(); }
 };
 
 /// Turns of all cases; the first of each, which meets fresh memory, is left out.
@@ -280,7 +286,7 @@ std::vector<Row> measure(const std::vector<Case>& cases, const Subjects& subject
 double by(const Row& row, const std::vector<Row>& rows, const std::string& network) {
   if (row.of.network == network || row.of.network == "dlinear") return 0;
   for (const Row& r : rows)
-    if (r.of.network == network && r.of.pass == row.of.pass) return row.ours_ms() / r.ours_ms();
+    if (r.of.network == network && r.of.pass == row.of.pass) return median_ratio(row.ours, r.ours);
   return 0;
 }
 
@@ -297,8 +303,8 @@ void print_rows(const std::vector<Row>& rows) {
   for (const Row& r : rows) {
     std::printf("%-28s %d %10.3f", r.of.name().c_str(), r.threads, r.ours_ms());
     number(10, 3, r.peer_ms());
-    number(8, 4, r.peer.empty() ? 0 : r.ours_ms() / r.peer_ms());
-    number(8, 1, r.peer_ms() / r.ours_ms());
+    number(8, 4, r.ratio());
+    number(8, 1, r.speedup());
     number(9, 2, by(r, rows, "patchtst"));
     number(9, 1, by(r, rows, "dlinear"));
     std::printf("\n");
@@ -318,8 +324,8 @@ json to_json(const std::vector<Row>& rows) {
     if (r.peer_ms() > 0) {
       entry["peer"] = "eager-libtorch";
       entry["peer_ms"] = r.peer_ms();
-      entry["ratio"] = r.ours_ms() / r.peer_ms();
-      entry["speedup"] = r.peer_ms() / r.ours_ms();
+      entry["ratio"] = r.ratio();
+      entry["speedup"] = r.speedup();
       entry["greatest_difference"] = r.rows_away;
     }
     for (const char* network : {"patchtst", "dlinear"})
@@ -391,6 +397,7 @@ void bench(const std::vector<Case>& cases, const Options& options) {
 int main(int argc, char** argv) {
   Options defaults;
   defaults.threads = {1};
+  defaults.repeats = 15;
   defaults.own = {{"--peer", ""}, {"--write-peer", ""}};
   return attn::bench::run_main(
       "bench-forecast", kUsage, argc, argv, defaults, [](const Options& options) {

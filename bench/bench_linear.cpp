@@ -104,17 +104,6 @@ std::vector<std::vector<double>> times_of(int repeats,
   return times;
 }
 
-/// The median of what the repetitions' times at 8 N are of those at N, taken one after the other:
-/// the machine's speed, which changes within minutes, is the same in both.
-double growth(const std::vector<double>& at_n, const std::vector<double>& at_8n) {
-  std::vector<double> ratios;
-  for (size_t r = 0; r < std::min(at_n.size(), at_8n.size()); ++r)
-    ratios.push_back(at_8n[r] / at_n[r]);
-  const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
-  std::nth_element(ratios.begin(), middle, ratios.end());
-  return *middle;
-}
-
 /// LibTorch's times, taken once for all maps, beside the first.
 using PeerTimes = std::map<std::string, double>;
 
@@ -164,7 +153,8 @@ std::vector<Row> measure(const Case& c, bool backward, int threads, const Option
                     known == peers.end() ? 0 : 1e3 * known->second});
     const auto longer = std::find(sizes.begin(), sizes.end(), 8 * sizes[i]);
     if (longer != sizes.end())
-      rows.back().growth = growth(times[i], times[static_cast<size_t>(longer - sizes.begin())]);
+      rows.back().growth =
+          attn::bench::median_ratio(times[static_cast<size_t>(longer - sizes.begin())], times[i]);
   }
   return rows;
 }

@@ -143,7 +143,7 @@ void forward_block(const Work& w, const PackedBlock& b, int64_t l, const BlockTa
   for (int64_t t = 0; t < l; t += kBlock) {
     const int64_t rows = std::min<int64_t>(kBlock, l - t);
     std::copy_n(tape.up + t * p.hidden, rows * p.hidden, d.act);
-    gelu_all(rows * p.hidden, d.act);
+    simd::gelu_all(rows * p.hidden, d.act);
     multiply<Start::zero>(rows, w.n.hidden, d.act, p.hidden, b.down, p.width, d.t + t * p.width,
                           p.width);
   }
@@ -228,22 +228,6 @@ HWY_NOINLINE void scaled(const Work& w, int64_t rows, const float* HWY_RESTRICT 
       hn::Store(hn::Mul(hn::Load(d, hat + c), hn::Load(d, weight + c)), d, y + c);
 }
 
-/// From u and dg: act = gelu(u), dact = dg (Phi(u) + u phi(u)).
-HWY_NOINLINE void gelu_gradient(int64_t count, const float* HWY_RESTRICT u, float* HWY_RESTRICT act,
-                                float* HWY_RESTRICT dact) {
-  const Tag d;
-  const auto one = hn::Set(d, 1.0F), density = hn::Set(d, 0.3989422804014327F);
-  for (int64_t i = 0; i < count; i += kN) {
-    const Vec v[] = {hn::Load(d, u + i)};
-    const auto of = tails_of(v);
-    const auto tail = of.tail[0];
-    const auto phi = hn::IfThenElse(hn::Lt(v[0], hn::Zero(d)), tail, hn::Sub(one, tail));
-    const auto slope = hn::MulAdd(v[0], hn::Mul(of.bell[0], density), phi);
-    hn::Store(gelu(v[0], tail), d, act + i);
-    hn::Store(hn::Mul(hn::Load(d, dact + i), slope), d, dact + i);
-  }
-}
-
 /// The half with the hidden layer: dh of its sum to dh of its input.
 void back_hidden(const Work& w, size_t i, int64_t l, Desk& d, Sums& sums) {
   const Packed& p = w.p;
@@ -255,7 +239,7 @@ void back_hidden(const Work& w, size_t i, int64_t l, Desk& d, Sums& sums) {
     const int64_t rows = std::min<int64_t>(kBlock, l - t), at = t * p.width;
     multiply<Start::zero>(rows, w.n.width, d.t + at, p.width, w.back[i].down, p.hidden, d.dact,
                           p.hidden);
-    gelu_gradient(rows * p.hidden, tape.up + t * p.hidden, d.act, d.dact);
+    simd::gelu_gradient(rows * p.hidden, tape.up + t * p.hidden, d.act, d.dact);
     add_product(rows, d.t + at, p.width, w.n.width, d.act, p.hidden, to.down);
     add_product(rows, d.dact, p.hidden, w.n.hidden, d.x + at, p.width, to.up);
     // The block's rows of t are not needed again.

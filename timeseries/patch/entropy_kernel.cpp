@@ -121,7 +121,7 @@ void run_block(const EntropyNetwork& n, const Shared& s, size_t number, const Bu
   for (int64_t m = 0; m < n.hidden; m += piece) {
     const int64_t rows = std::min(piece, n.hidden - m);
     multiply<Start::zero>(rows, n.width, b.up + m * n.width, n.width, w.x, ld, w.hidden, ld);
-    gelu_all(rows * ld, w.hidden);
+    simd::gelu_all(rows * ld, w.hidden);
     multiply<Start::add>(n.width, rows, b.down + m, n.hidden, w.hidden, ld, w.h, ld);
   }
 }

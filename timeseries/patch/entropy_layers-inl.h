@@ -10,11 +10,11 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
-#include <numbers>
 #include <vector>
 
 #include "hwy/aligned_allocator.h"
 #include "hwy/highway.h"
+#include "libattn/core/gelu-inl.h"
 #include "libattn/core/simd_math-inl.h"
 #include "libattn/core/tile_products-inl.h"
 #include "timeseries/patch/entropy_kernel.h"
@@ -220,125 +220,6 @@ HWY_MAYBE_UNUSED static HWY_NOINLINE void rotate(const Packed& p, int64_t length
 #endif
     }
   }
-}
-
-/// Of N numbers side by side: e^{-x^2/2}, and Q(|x|) = 1 - Phi(|x|) = e^{-x^2/2} P(1 / (1 +
-/// |x|/2)), P of degree 5 fitted to the smallest error of |x| Q(|x|), 3e-8 (by Lawson iteration).
-template <int N>
-struct Tails {
-  Vec bell[N], tail[N];
-};
-template <int N>
-HWY_INLINE Tails<N> tails_of(const Vec (&x)[N]) {
-  const Tag d;
-  constexpr float kC[] = {-0.33931985489667427F, 0.4742523280628854F, 0.06378659135882549F,
-                          0.22856663224942209F, -0.0025543071237208053F};
-  Tails<N> of;
-  Vec t[N];
-#pragma GCC unroll 4
-  for (int i = 0; i < N; ++i) {
-    const auto z = hn::Abs(x[i]), half = hn::Set(d, 0.5F);
-    of.bell[i] = hn::Mul(hn::Mul(z, hn::Set(d, -0.5F)), z);
-    t[i] = hn::MulAdd(half, z, hn::Set(d, 1.0F));
-    of.tail[i] = hn::Set(d, 0.07527066049400849F);
-  }
-  simd::falling_exponentials(of.bell);
-  simd::reciprocals(t);
-#pragma GCC unroll 5
-  for (const float c : kC) {
-#pragma GCC unroll 4
-    for (int i = 0; i < N; ++i) of.tail[i] = hn::MulAdd(of.tail[i], t[i], hn::Set(d, c));
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < N; ++i) of.tail[i] = hn::Mul(of.tail[i], of.bell[i]);
-  return of;
-}
-
-/// x Phi(x) = max(x, 0) - |x| Q(|x|).
-HWY_INLINE Vec gelu(Vec x, Vec tail) {
-  const Tag d;
-  return hn::NegMulAdd(hn::Abs(x), tail, hn::Max(x, hn::Zero(d)));
-}
-
-#if HWY_TARGET <= HWY_AVX3
-/// Q(z) of 16 pieces of 0 <= z <= kLast, each a polynomial of u = z / piece - number, |u| <= 1/2,
-/// that meets Q at Chebyshev's nodes; |z| Q(z) is within 2e-7. Behind kLast z Q(z) stays what it is
-/// there, 2e-7, so that infinity times 0 does not come up.
-struct GeluPieces {
-  static constexpr int kPieces = 16, kTerms = 5;
-  static constexpr float kLast = 5.4F, kPerUnit = (kPieces - 0.52F) / kLast;  // no tie at the end
-  alignas(64) float terms[kTerms][kPieces];
-
-  GeluPieces() {
-    for (int k = 0; k < kPieces; ++k) {
-      double node[kTerms], f[kTerms], c[kTerms] = {};
-      for (int i = 0; i < kTerms; ++i) {
-        node[i] = 0.5 * std::cos((2 * i + 1) * std::numbers::pi / (2 * kTerms));
-        f[i] = 0.5 * std::erfc((k + node[i]) / kPerUnit / std::numbers::sqrt2);
-      }
-      for (int order = 1; order < kTerms; ++order)  // divided differences
-        for (int i = kTerms - 1; i >= order; --i)
-          f[i] = (f[i] - f[i - 1]) / (node[i] - node[i - order]);
-      for (int i = kTerms - 1; i >= 0; --i) {  // c <- c (u - node) + f
-        for (int power = kTerms - 1; power > 0; --power)
-          c[power] = c[power - 1] - node[i] * c[power];
-        c[0] = f[i] - node[i] * c[0];
-      }
-      for (int power = 0; power < kTerms; ++power) terms[power][k] = static_cast<float>(c[power]);
-    }
-  }
-};
-
-/// x Phi(x) = max(x, 0) - |x| Q(|x|), Q from its pieces.
-template <int N>
-HWY_INLINE void gelu_beside(const GeluPieces& pieces, float* HWY_RESTRICT x) {
-  const Tag d;
-  const auto rounding = hn::Set(d, 12582912.0F);  // 1.5 2^23: a sum's last bits are its integer
-  Vec v[N], z[N], u[N], q[N];
-  __m512i number[N];
-#pragma GCC unroll 4
-  for (int i = 0; i < N; ++i) {
-    v[i] = hn::Load(d, x + i * kN);
-    z[i] = hn::Min(hn::Set(d, GeluPieces::kLast), hn::Abs(v[i]));  // the second where it is NaN
-    const auto sum = hn::MulAdd(z[i], hn::Set(d, GeluPieces::kPerUnit), rounding);
-    number[i] = _mm512_castps_si512(sum.raw);
-    u[i] = hn::MulSub(z[i], hn::Set(d, GeluPieces::kPerUnit), hn::Sub(sum, rounding));
-    q[i].raw =
-        _mm512_permutexvar_ps(number[i], _mm512_load_ps(pieces.terms[GeluPieces::kTerms - 1]));
-  }
-#pragma GCC unroll 4
-  for (int power = GeluPieces::kTerms - 2; power >= 0; --power) {
-#pragma GCC unroll 4
-    for (int i = 0; i < N; ++i) {
-      Vec term;
-      term.raw = _mm512_permutexvar_ps(number[i], _mm512_load_ps(pieces.terms[power]));
-      q[i] = hn::MulAdd(q[i], u[i], term);
-    }
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < N; ++i)
-    hn::Store(hn::NegMulAdd(z[i], q[i], hn::Max(v[i], hn::Zero(d))), d, x + i * kN);
-}
-#else
-struct GeluPieces {};
-
-template <int N>
-HWY_INLINE void gelu_beside(const GeluPieces& /*pieces*/, float* HWY_RESTRICT x) {
-  const Tag d;
-  Vec v[N];
-#pragma GCC unroll 4
-  for (int i = 0; i < N; ++i) v[i] = hn::Load(d, x + i * kN);
-  const Tails<N> of = tails_of(v);
-#pragma GCC unroll 4
-  for (int i = 0; i < N; ++i) hn::Store(gelu(v[i], of.tail[i]), d, x + i * kN);
-}
-#endif
-
-HWY_MAYBE_UNUSED static HWY_NOINLINE void gelu_all(int64_t count, float* HWY_RESTRICT x) {
-  static const GeluPieces pieces;
-  int64_t i = 0;
-  for (; i + 4 * kN <= count; i += 4 * kN) gelu_beside<4>(pieces, x + i);
-  for (; i < count; i += kN) gelu_beside<1>(pieces, x + i);
 }
 
 /// Attention of one window's (L, 3 width) queries, keys and values.
