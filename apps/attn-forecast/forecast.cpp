@@ -210,6 +210,7 @@ int run(const ForecastArgs& args, const Context& context) {
   check_outputs(args, context);
   const auto model = timeseries::load_forecast_model(timeseries::model_path_of(args.run));
   levels_for(model, args.levels);  // what is wrong with them is told before the work
+  warn_of_few_residuals(model, args.levels);
   const AttentionReport attention(context);
   const int code = fs::is_directory(args.series.data) ? forecast_folder(args, model, context)
                                                       : forecast_one(args, model, context);

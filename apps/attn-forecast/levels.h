@@ -14,4 +14,8 @@ namespace attn::app {
 std::vector<double> levels_for(const timeseries::ForecastModel& model,
                                const std::optional<std::string>& given);
 
+/// Warns where levels that were named rest on fewer residuals than they need to hold.
+void warn_of_few_residuals(const timeseries::ForecastModel& model,
+                           const std::optional<std::string>& given);
+
 }  // namespace attn::app

@@ -5,8 +5,8 @@
 // The OpenMP runtime takes its waiting policy from the environment before main() and before the
 // constructors of the program. What comes earlier still is the program's own DT_PREINIT_ARRAY (ELF
 // gABI, "Initialization and Termination Functions"), to which the GNU C library hands the
-// environment. That has no room for one more variable: the policy stands in for the last one until
-// all libraries are loaded. A policy of the user's own stays.
+// environment. That has no room for one more variable: the policy stands in for the last one that
+// no threading library reads until all libraries are loaded. A policy of the user's own stays.
 namespace {
 
 char g_policy[] = "OMP_WAIT_POLICY=passive";  // NOLINT: part of the environment
@@ -23,10 +23,15 @@ bool begins_with(const char* text, const char* prefix) {
 __attribute__((no_sanitize("address", "undefined", "thread"))) void set_policy(int /*argc*/,
                                                                                char** /*argv*/,
                                                                                char** environment) {
-  if (environment == nullptr || *environment == nullptr) return;
-  char** last = environment;
-  for (char** each = environment; *each != nullptr; last = each++)
+  if (environment == nullptr) return;
+  char** last = nullptr;
+  for (char** each = environment; *each != nullptr; ++each) {
     if (begins_with(*each, "OMP_WAIT_POLICY=") || begins_with(*each, "GOMP_SPINCOUNT=")) return;
+    if (!begins_with(*each, "OMP_") && !begins_with(*each, "GOMP_") &&
+        !begins_with(*each, "KMP_") && !begins_with(*each, "MKL_"))
+      last = each;
+  }
+  if (last == nullptr) return;
   g_place = last;
   g_hidden = *last;
   *last = g_policy;

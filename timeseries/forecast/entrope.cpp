@@ -357,7 +357,11 @@ std::vector<ParameterSpec> Entrope::buffer_specs(const EntropeOptions& o) {
 
 Entrope::Entrope(const EntropeOptions& options, uint64_t seed, Patching patching)
     : Entrope(options, Parameters(specs(options), seed), Parameters(buffer_specs(options), 0),
-              std::move(patching)) {}
+              std::move(patching)) {
+  // Where no window of the training misses a value, nothing is learned of what stands for one.
+  const c10::NoGradGuard no_grad;
+  if (options.values) parameters_.at("token.value")[1].zero_();
+}
 
 Entrope::Entrope(const EntropeOptions& options, Parameters parameters, Parameters buffers,
                  Patching patching)
@@ -407,7 +411,7 @@ ForecastParts Entrope::parts(const WindowBatch& batch, const Pass& pass) const {
   if (!options_.linear_path) return Forecaster::parts(batch, pass);
   Framed own = framed(batch);
   const at::Tensor base =
-      leave_frame(attn::nn::linear(own.input, parameters_.at("linear.weight")), own);
+      leave_frame(attn::nn::linear(own.carried, parameters_.at("linear.weight")), own);
   own.input = own.input.detach();
   at::Tensor rest = inside(batch, own, pass) * own.sd;
   if (own.weight.defined()) rest = rest / (own.weight.detach() + kScaleEps);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "attn/error.h"
@@ -116,6 +117,13 @@ at::Tensor effect_of(const WindowBatch& batch, const at::Tensor& row, const Fram
   return effect;
 }
 
+at::Tensor carried_on(const at::Tensor& u, const at::Tensor& missing) {
+  const at::Tensor none = at::full({1}, -1, at::kLong);
+  const at::Tensor place = at::where(missing > 0, none, at::arange(u.size(1), at::kLong));
+  const at::Tensor last = std::get<0>(place.cummax(1));
+  return u.gather(1, last.clamp_min(0)) * (last >= 0);
+}
+
 }  // namespace
 
 void to_json(nlohmann::json& j, const FrameOptions& o) {
@@ -166,6 +174,7 @@ Framed enter_frame(const WindowBatch& batch, const FrameOptions& o, const Parame
     out.input = out.input - effect.narrow(1, 0, lookback);
     out.effect = effect.narrow(1, lookback, horizon);
   }
+  out.carried = out.missing.defined() ? carried_on(out.input, out.missing) : out.input;
   if (out.missing.defined() && o.normalise) out.input = out.input * (1 - out.missing);
   return out;
 }

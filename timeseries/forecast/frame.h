@@ -43,6 +43,8 @@ std::vector<attn::train::ParameterSpec> frame_parameters(const FrameOptions& opt
 /// A batch inside of its frame; tensors of the parameters' type.
 struct Framed {
   at::Tensor input;         ///< u (N,L)
+  at::Tensor carried;       ///< u with the last known one before it where x_t is missing, 0 where
+                            ///< none is known
   at::Tensor missing;       ///< (N,L), 1 where a value is missing, else 0; undefined without any
   at::Tensor mean, sd;      ///< m and s, (N,1)
   at::Tensor effect;        ///< e over the horizon, (N,T); undefined without season and covariates

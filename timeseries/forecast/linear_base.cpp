@@ -101,8 +101,8 @@ class BaseFit {
     at::Tensor map, season, known;
     double error = 0;
   };
-  /// Windows inside their frame, fp64: u (N,L), what the map is to add to its last value (N,T) with
-  /// NaN, and s (N,1).
+  /// Windows inside their frame, fp64: u carried on (N,L), what the map is to add to its last value
+  /// (N,T) with NaN, and s (N,1).
   struct Rows {
     at::Tensor u, left, sd;
   };
@@ -129,7 +129,7 @@ class BaseFit {
   }
 
   Rows rows_of(const WindowBatch& batch, const Framed& framed) const {
-    Rows rows{framed.input.to(at::kDouble), {}, framed.sd.to(at::kDouble)};
+    Rows rows{framed.carried.to(at::kDouble), {}, framed.sd.to(at::kDouble)};
     rows.left = (batch.target.to(at::kDouble) - framed.mean) / rows.sd;
     if (framed.effect.defined()) rows.left = rows.left - framed.effect;
     rows.left = rows.left - rows.u.narrow(1, lookback_ - 1, 1);

@@ -16,13 +16,13 @@ namespace timeseries {
 ///   e  by least squares, weighted by s^2, of all known z on season and k - mean k of the
 ///   look-back,
 ///      each channel row by itself; the mean that e then adds to u is left to W
-///   W  the last value (its u; 0 where it is missing) plus what shrinks to nothing, at each step h
+///   W  the last value plus what shrinks to nothing, at each step h
 ///      the w of least
 ///        sum_n s_n^2 (v_nh - u_nL - w . u_n)^2 + lambda tr(A)/L sum_t p_t w_t^2,
 ///        A = sum_n s_n^2 u_n u_n', v = (y - m)/s - e, p_t the age of value t (1 ... L) or its
 ///        square, over their mean:
 ///      a random walk unless the data say otherwise, all the more the older a value (Litterman
-///      1986)
+///      1986); u carried on into what is missing (Framed::carried)
 /// Both with 1e-9 (of beta 1e-6 of the mean square, too) on the diagonal, so that what is constant
 /// has a solution. lambda, and which p, at each step by the squared error of the validation
 /// windows, of the steps around too (near_sums); whether season and covariates, covariates alone or

@@ -1,8 +1,11 @@
 // What a backtest tells, and what a model has seen.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
+#include <utility>
 
 #include "attn/error.h"
 #include "libattn/io/json.h"
@@ -95,6 +98,23 @@ int64_t rows_before(const Series& s, const Frequency& frequency, Instant end) {
   return low;
 }
 
+/// Where training and validation of a model's series ended, by id.
+using Ends = std::map<std::string, std::pair<Instant, Instant>>;
+
+/// Those of the series `id`. A series without a name (a wide file) may be any of the model's, and
+/// any may be the one that the model knows without a name: the latest ends then.
+std::pair<Instant, Instant> end_of(const Ends& ends, const std::string& id) {
+  constexpr Instant kNever = std::numeric_limits<Instant>::min();
+  std::pair out(kNever, kNever);
+  if (const auto own = ends.find(id); own != ends.end()) return own->second;
+  for (const auto& [name, end] : ends) {
+    if (!id.empty() && !name.empty()) continue;
+    out.first = std::max(out.first, end.first);
+    out.second = std::max(out.second, end.second);
+  }
+  return out;
+}
+
 }  // namespace
 
 json to_json(const BacktestResult& r) {
@@ -141,7 +161,7 @@ void write_backtest_forecasts(const std::filesystem::path& path, const BacktestR
 }
 
 std::vector<RowsSeen> rows_seen(const ForecastModel& model, const SeriesSet& set) {
-  std::map<std::string, std::pair<Instant, Instant>> ends;
+  Ends ends;
   const auto seen =
       attn::io::get_or<json>(model.training, "seen", "the model's training", json::array());
   for (const json& one : seen)
@@ -151,10 +171,9 @@ std::vector<RowsSeen> rows_seen(const ForecastModel& model, const SeriesSet& set
                    std::pair(one[1].get<Instant>(), one[2].get<Instant>()));
   std::vector<RowsSeen> out;
   for (const Series& s : set.series) {
-    const auto end = ends.find(s.id);
-    out.push_back(end == ends.end() ? RowsSeen{}
-                                    : RowsSeen{rows_before(s, set.frequency, end->second.first),
-                                               rows_before(s, set.frequency, end->second.second)});
+    const auto [trained, seen_end] = end_of(ends, s.id);
+    out.push_back(
+        {rows_before(s, set.frequency, trained), rows_before(s, set.frequency, seen_end)});
   }
   return out;
 }

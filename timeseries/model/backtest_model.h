@@ -75,7 +75,8 @@ struct RowsSeen {
   int64_t trained = 0, seen = 0;  ///< by training; by training or validation
 };
 /// Of each series of `set`, by the ids and stamps that the model file holds; none of a series that
-/// it does not know.
+/// it does not know. A series without an id counts as any that the model knows, and a model of one
+/// without an id as knowing all: the same rows may come in another layout.
 std::vector<RowsSeen> rows_seen(const ForecastModel& model, const SeriesSet& set);
 
 }  // namespace timeseries

@@ -225,7 +225,9 @@ class Evaluation {
       last.add(target, last_value(past, out_.horizon), m, scale_of(w));
     }
     out_.values = std::max(out_.values, season.values());
-    if (base_.network != Network::seasonal_naive)
+    const bool there = std::any_of(out_.methods.begin(), out_.methods.end(),
+                                   [](const auto& m) { return m.method == "seasonal-naive"; });
+    if (!there)
       out_.methods.push_back({"seasonal-naive", {season.take(units())}, 0, time.passed() / 2});
     out_.methods.push_back({"last-value", {last.take(units())}, 0, time.passed() / 2});
   }

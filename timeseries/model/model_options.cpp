@@ -210,6 +210,8 @@ ModelOptions resolved(const ModelOptions& options, const SeriesSet& set, const S
   o.season = std::max<int64_t>(1, o.season.value_or(season_length(set.frequency)));
   const bool automatic = o.lookback == 0;
   if (automatic) o.lookback = automatic_lookback(split, set.frequency, o.horizon, *o.season);
+  // It repeats a season, which the look-back has to hold.
+  if (o.network == Network::seasonal_naive) o.lookback = std::max(o.lookback, *o.season);
   require_rows(o, set, split, automatic);
   if (!o.scale) o.scale = set.series.size() > 1 ? ScaleBy::series : ScaleBy::channel;
   if (!o.transform) o.transform = choose_transform(set, split, o);

@@ -80,7 +80,8 @@ bool read_code(std::string_view code, Frequency& frequency) {
 }  // namespace
 
 Frequency parse_frequency(std::string_view text) {
-  constexpr int64_t kMostUnits = 1'000'000;
+  // Rows that are numbered may be microseconds apart by hours.
+  constexpr int64_t kMostUnits = 1'000'000, kMostNumbers = 10'000'000'000'000;
   const auto refuse = [&]() {
     return attn::UsageError("unknown frequency " + attn::io::quote_text(text) +
                             "; expected a count and a unit, such as h, 15min, D, B, W, M, Q, Y, s "
@@ -91,11 +92,12 @@ Frequency parse_frequency(std::string_view text) {
   if (!text.empty() && std::isdigit(static_cast<unsigned char>(text[0])) != 0) {
     const auto [end, error] =
         std::from_chars(text.data(), text.data() + text.size(), frequency.count);
-    if (error != std::errc() || frequency.count < 1 || frequency.count > kMostUnits) throw refuse();
+    if (error != std::errc() || frequency.count < 1) throw refuse();
     at = static_cast<size_t>(end - text.data());
     while (at < text.size() && text[at] == ' ') ++at;
   }
   if (!read_code(without_anchor(text.substr(at)), frequency)) throw refuse();
+  if (frequency.count > (frequency.unit == Unit::index ? kMostNumbers : kMostUnits)) throw refuse();
   return normalised(frequency);
 }
 

@@ -183,11 +183,15 @@ class ColumnReader {
     constexpr int64_t kFrom1980 = 315532800, kTo2100 = 4102444800;
     const auto is_epoch = [](int64_t s) { return s >= kFrom1980 && s < kTo2100; };
     const auto is_milliseconds = [&](int64_t ms) { return ms % 1000 == 0 && is_epoch(ms / 1000); };
+    const auto is_microseconds = [&](int64_t us) {
+      return us % 1000 == 0 && is_milliseconds(us / 1000);
+    };
     if (max_digits_ == 4 && all(is_year)) return "Y";
     if (max_digits_ == 6 && all([&](int64_t m) { return is_date(100 * m + 1); })) return "Ym";
     if (max_digits_ == 8 && all(is_date)) return "Ymd";
     if (max_digits_ == 10 && all(is_epoch)) return "E";
     if (max_digits_ == 13 && all(is_milliseconds)) return "L";
+    if (max_digits_ == 16 && all(is_microseconds)) return "U";
     return "#";
   }
 
@@ -201,6 +205,7 @@ class ColumnReader {
                              : pattern == "Ym"  ? instant_of({n / 100, n % 100})
                              : pattern == "Ymd" ? instant_of({n / 10000, n / 100 % 100, n % 100})
                              : pattern == "L"   ? n / 1000
+                             : pattern == "U"   ? n / 1'000'000
                                                 : n);
     }
   }

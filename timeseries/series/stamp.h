@@ -36,8 +36,8 @@ struct StampOptions {
 ///    without a time of day among others with one is midnight;
 ///  - behind a time Z, UTC, +02:00, +0200 or +02, the same in the whole column: the instant is the
 ///    column's own clock, from which the zone's offset is already told apart;
-///  - whole numbers: years where all are 1500 ... 2200; seconds or milliseconds since 1970 where
-///    all have 10 or 13 digits; else rows without a calendar (up to 2^53).
+///  - whole numbers: years where all are 1500 ... 2200; seconds, milliseconds or microseconds since
+///    1970 where all have 10, 13 or 16 digits; else rows without a calendar (up to 2^53).
 /// Throws Error naming the row, what was found and what was expected: no stamp, another form than
 /// the first, no such date, a year of two digits, fractions of a second, zones that differ, an
 /// order of day and month that cannot be told (--date-order names it).

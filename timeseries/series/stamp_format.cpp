@@ -59,6 +59,7 @@ std::string field(char code, const Civil& c, const StampFormat& format) {
 std::string format_stamp(Instant instant, const StampFormat& format) {
   if (format.pattern == "#" || format.pattern == "E") return std::to_string(instant);
   if (format.pattern == "L") return std::to_string(instant * 1000);
+  if (format.pattern == "U") return std::to_string(instant * 1'000'000);
   const Civil civil = civil_of(instant);
   std::string text;
   for (const char code : format.pattern) text += field(code, civil, format);

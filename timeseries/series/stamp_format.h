@@ -7,8 +7,8 @@ namespace timeseries {
 
 /// A pattern of one-letter codes and literal characters: Y year, m month, d day, b month name,
 /// k quarter, h hour, H hour of a 12-hour clock, p am/pm, P AM/PM, i minute, s second; or one code
-/// alone: # a whole number without a calendar, E seconds and L milliseconds since 1970. Years have
-/// four digits, minutes and seconds two.
+/// alone: # a whole number without a calendar, E seconds, L milliseconds and U microseconds since
+/// 1970. Years have four digits, minutes and seconds two.
 struct StampFormat {
   std::string pattern = "#";
   bool pad_month = true, pad_day = true, pad_hour = true;  ///< two digits always: "07", else "7"

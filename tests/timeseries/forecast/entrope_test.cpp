@@ -303,6 +303,13 @@ TEST(Entrope, AMissingValueDoesNotMatter) {
   EXPECT_GT((missing[0] - mean[0]).abs().max().item<double>(), 1e-4);
 }
 
+TEST(Entrope, WhatStandsForAMissingValueStartsAtNothing) {
+  const Entrope network(variants()[0], 3, patching());
+  const at::Tensor value = network.parameters().at("token.value");
+  EXPECT_TRUE(at::equal(value[1], at::zeros_like(value[1])));
+  EXPECT_GT(value[0].abs().min().item<double>(), 0);
+}
+
 TEST(Entrope, PatchesMayBeGivenInAdvance) {
   const EntropeOptions o = variants()[1];
   const Entrope network(o, 3, patching());

@@ -59,8 +59,19 @@ TEST(Frame, NormalisesByTheKnownValues) {
 }
 
 TEST(Frame, WithoutMissingValuesThereIsNoMask) {
-  EXPECT_FALSE(
-      enter_frame(random_batch(2, 6, 4, 1), {}, Parameters(), 4, at::kFloat).missing.defined());
+  const Framed framed = enter_frame(random_batch(2, 6, 4, 1), {}, Parameters(), 4, at::kFloat);
+  EXPECT_FALSE(framed.missing.defined());
+  EXPECT_TRUE(at::equal(framed.carried, framed.input));
+}
+
+TEST(Frame, CarriesTheLastKnownValueOn) {
+  WindowBatch batch = random_batch(2, 6, 4, 1);
+  for (const int64_t t : {0, 1, 3, 4}) batch.values[1][t] = kNone;
+  const Framed framed = enter_frame(batch, {}, Parameters(), 4, at::kFloat);
+  EXPECT_TRUE(at::equal(framed.carried[0], framed.input[0]));
+  const at::Tensor u = framed.input[1];
+  EXPECT_TRUE(at::equal(framed.carried[1],
+                        at::stack({at::zeros({}), at::zeros({}), u[2], u[2], u[2], u[5]})));
 }
 
 TEST(Frame, ALargeLevelLosesNothing) {

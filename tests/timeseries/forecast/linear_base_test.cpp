@@ -159,6 +159,17 @@ TEST(LinearBase, OfARandomWalkIsTheLastValue) {
   EXPECT_LT(error_of(c.fitted(), c), 1.02 * naive);
 }
 
+TEST(LinearBase, GoesOnFromTheLastKnownValue) {
+  // The last three values are missing in all windows that are judged.
+  const Case c(walk(120, 8));
+  const Entrope f = c.fitted();
+  WindowBatch batch = c.source().gather(c.validation);
+  const at::Tensor known = batch.values.narrow(1, kLookback - 4, 1).clone();
+  batch.values.narrow(1, kLookback - 3, 3).fill_(NAN);
+  const double naive = (known - batch.target).square().mean().item<double>();
+  EXPECT_LT((f.parts(batch, {}).base - batch.target).square().mean().item<double>(), 1.1 * naive);
+}
+
 TEST(LinearBase, FindsWhatRepeats) {
   // Two waves: 4 values behind tell the next one.
   const Case c(made(300, [](int64_t r) {

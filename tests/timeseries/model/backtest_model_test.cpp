@@ -179,6 +179,8 @@ TEST(BacktestModel, RefitsWhereTheModelHasSeenTheWindows) {
   EXPECT_EQ(rows_seen(model, later)[0].trained, 360);
   later.series[0].id = "other";
   EXPECT_EQ(rows_seen(model, later)[0].seen, 0);
+  later.series[0].id = "";  // the same rows in a wide file
+  EXPECT_EQ(rows_seen(model, later)[0].seen, 400);
 }
 
 TEST(BacktestModel, AllWindowsBehindTheTrainingRows) {

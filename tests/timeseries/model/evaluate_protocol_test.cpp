@@ -169,6 +169,15 @@ TEST(EvaluateProtocol, MaseIsScaledByTheSeasonAskedFor) {
   }
 }
 
+TEST(EvaluateProtocol, NoTwoMethodsHaveOneName) {
+  EvaluateOptions o = small_evaluation(Network::dlinear);
+  o.baselines = {Network::seasonal_naive};
+  const EvaluationResult result = evaluate_protocol(test::small_set(1, 400), o, {});
+  ASSERT_EQ(result.methods.size(), 3U);
+  EXPECT_EQ(result.methods[1].method, "seasonal-naive");
+  EXPECT_EQ(result.methods[2].method, "last-value");
+}
+
 TEST(EvaluateProtocol, RefusesWhatCannotBeTested) {
   const SeriesSet set = test::small_set(1, 100);
   EvaluateOptions o = small_evaluation(Network::dlinear);

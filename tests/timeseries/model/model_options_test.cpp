@@ -108,6 +108,9 @@ TEST(ModelOptions, ResolvedLeavesNothingAutomatic) {
   EXPECT_FALSE(r.entrope.naive_blend);
   EXPECT_TRUE(resolved(o, many, tail_split(many, o.horizon)).entrope.naive_blend);
   EXPECT_EQ(resolved(test::small_options(Network::dlinear), one, tail_split(one, 6)).cycle, 0);
+  ModelOptions naive = test::small_options(Network::seasonal_naive);
+  naive.season = 100;  // more than the look-back of 24
+  EXPECT_EQ(resolved(naive, one, tail_split(one, 6)).lookback, 100);
   // Series that are counted, not timed, share no season's place.
   SeriesSet counted = many;
   counted.frequency = {};

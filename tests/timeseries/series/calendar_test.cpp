@@ -98,6 +98,7 @@ TEST(Frequency, TextReadsBack) {
     const Frequency largest = normalised(f);
     EXPECT_EQ(parse_frequency(frequency_text(largest)), largest) << frequency_text(largest);
   }
+  EXPECT_EQ(parse_frequency("3600000000index"), (Frequency{Unit::index, 3'600'000'000}));
   EXPECT_EQ(frequency_text({Unit::month, 1, true}), "ME");
   EXPECT_EQ(frequency_text({Unit::minute, 15}), "15min");
   EXPECT_EQ(frequency_words({Unit::minute, 15}), "15 minutes");

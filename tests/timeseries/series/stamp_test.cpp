@@ -221,6 +221,7 @@ TEST(Stamp, ReadsWhatItWrites) {
                           "Qk Y",
                           "E",
                           "L",
+                          "U",
                           "#",
                           "Y-m-d h:i:s",
                           "Y-m-dTh:i:sZ",
