@@ -177,10 +177,20 @@ TEST(BacktestModel, RefitsWhereTheModelHasSeenTheWindows) {
   EXPECT_EQ(backtest_model(model, later, o, {}).refits, 0);
   EXPECT_EQ(rows_seen(model, later)[0].seen, 400);
   EXPECT_EQ(rows_seen(model, later)[0].trained, 360);
-  later.series[0].id = "other";
-  EXPECT_EQ(rows_seen(model, later)[0].seen, 0);
-  later.series[0].id = "";  // the same rows in a wide file
-  EXPECT_EQ(rows_seen(model, later)[0].seen, 400);
+}
+
+TEST(BacktestModel, RowsWithoutANameMayHaveBeenSeenUnderAny) {
+  SeriesSet unnamed = test::small_set(1, 400), named = test::small_set(2, 400);
+  const ForecastModel of_one =
+                          test::small_fit(unnamed, test::small_options(Network::dlinear)).model,
+                      of_two = test::small_fit(named, test::small_options(Network::dlinear)).model;
+  ASSERT_EQ(unnamed.series[0].id, "");
+  ASSERT_EQ(named.series[0].id, "S1");
+  for (const RowsSeen& rows : rows_seen(of_one, named)) EXPECT_EQ(rows.seen, 400);
+  EXPECT_EQ(rows_seen(of_two, unnamed)[0].seen, 400);
+  named.series[0].id = "another";
+  EXPECT_EQ(rows_seen(of_two, named)[0].seen, 0);
+  EXPECT_EQ(rows_seen(of_two, named)[1].seen, 400);
 }
 
 TEST(BacktestModel, AllWindowsBehindTheTrainingRows) {
