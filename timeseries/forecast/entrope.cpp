@@ -20,6 +20,7 @@
 #include "libattn/ops/check.h"
 #include "libattn/ops/probe_scope.h"
 #include "timeseries/forecast/entrope_kernel.h"
+#include "timeseries/forecast/linear_base.h"
 #include "timeseries/forecast/segment.h"
 #include "timeseries/forecast/transformer.h"
 
@@ -410,8 +411,9 @@ at::Tensor Entrope::forward(const WindowBatch& batch, const Pass& pass) const {
 ForecastParts Entrope::parts(const WindowBatch& batch, const Pass& pass) const {
   if (!options_.linear_path) return Forecaster::parts(batch, pass);
   Framed own = framed(batch);
-  const at::Tensor base =
-      leave_frame(attn::nn::linear(own.carried, parameters_.at("linear.weight")), own);
+  const at::Tensor weight = parameters_.at("linear.weight");
+  if (own.missing.defined()) own.input = impute(own.input, own.missing, weight);
+  const at::Tensor base = leave_frame(attn::nn::linear(own.input, weight), own);
   own.input = own.input.detach();
   at::Tensor rest = inside(batch, own, pass) * own.sd;
   if (own.weight.defined()) rest = rest / (own.weight.detach() + kScaleEps);

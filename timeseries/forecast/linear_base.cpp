@@ -1,6 +1,7 @@
 #include "timeseries/forecast/linear_base.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -306,7 +307,33 @@ class BaseFit {
   const std::vector<Window> train_, validation_;
 };
 
+/// One row, in place.
+template <class T>
+void impute_row(int64_t length, const T* missing, const T* weight, T* u) {
+  const T* first = std::find(missing, missing + length, T(0));
+  for (int64_t t = first - missing; t < length; ++t) {
+    if (missing[t] == T(0)) continue;
+    double sum = 0;
+    for (int64_t s = 0; s < t; ++s)
+      sum += static_cast<double>(weight[length - t + s]) * static_cast<double>(u[s]);
+    u[t] = static_cast<T>(sum);
+  }
+}
+
 }  // namespace
+
+at::Tensor impute(const at::Tensor& u, const at::Tensor& missing, const at::Tensor& weight) {
+  const int64_t rows = u.size(0), length = u.size(1);
+  const at::Tensor out = u.detach().clone(at::MemoryFormat::Contiguous),
+                   mask = missing.contiguous(),
+                   step = weight.detach().select(0, 0).to(u.scalar_type()).contiguous();
+  AT_DISPATCH_FLOATING_TYPES(u.scalar_type(), "impute", [&] {
+    for (int64_t n = 0; n < rows; ++n)
+      impute_row(length, mask.const_data_ptr<scalar_t>() + n * length,
+                 step.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>() + n * length);
+  });
+  return at::where(mask > 0, out, u);
+}
 
 void fit_linear_base(const Forecaster& forecaster, const WindowSource& source,
                      std::span<const Window> train, std::span<const Window> validation,

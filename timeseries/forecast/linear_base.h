@@ -1,6 +1,8 @@
 // The linear map beside a network, its season and its covariates, in closed form.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -34,6 +36,12 @@ namespace timeseries {
 void fit_linear_base(const Forecaster& forecaster, const WindowSource& source,
                      std::span<const Window> train, std::span<const Window> validation,
                      const attn::Hooks& hooks = {});
+
+/// u (N,L), each missing value with a known one before it replaced by what the map W (T,L) says one
+/// step ahead of the values before it, those replaced included, 0 before the window:
+///   u_t = sum_{s<t} W[1, L - t + s] u_s
+/// `missing` (N,L) as in Framed; each row by itself. What is replaced has no gradient.
+at::Tensor impute(const at::Tensor& u, const at::Tensor& missing, const at::Tensor& weight);
 
 /// Whether a parameter of that name is among what fit_linear_base finds, of a forecaster that has a
 /// linear base.

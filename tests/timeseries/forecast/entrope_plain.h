@@ -89,11 +89,14 @@ class PlainEntrope {
         effect_[t] += w_.matrix("frame.known")[row][f] * window.known[t][f];
     }
     u_.clear();
-    carried_.clear();
+    bool any = false;
     for (size_t t = 0; t < length; ++t) {
       const double x = window.x[t];
       u_.push_back(std::isnan(x) ? 0 : (x - mean_) / sd_ * weight_ + bias_ - effect_[t]);
-      carried_.push_back(!std::isnan(x) ? u_.back() : carried_.empty() ? 0 : carried_.back());
+      any = any || !std::isnan(x);
+      if (!std::isnan(x) || !any || !o_.linear_path) continue;
+      const Vector next = w_.matrix("linear.weight")[0];  // one step ahead of what came before
+      for (size_t s = 0; s < t; ++s) u_.back() += next[next.size() - t + s] * u_[s];
     }
   }
 
@@ -206,7 +209,7 @@ class PlainEntrope {
     Vector v = product(w_.matrix("head.weight"), flat) + w_.vector("head.bias");
     if (!o_.linear_path) return v;
     for (size_t t = 0; t < v.size(); ++t) v[t] *= share_[t];
-    return v + product(w_.matrix("linear.weight"), carried_);
+    return v + product(w_.matrix("linear.weight"), u_);
   }
 
   EntropeOptions o_;
@@ -215,7 +218,7 @@ class PlainEntrope {
   NaiveBlend blend_;
   size_t head_, d_;
   double mean_ = 0, sd_ = 1, weight_ = 1, bias_ = 0;
-  Vector effect_, u_, carried_;
+  Vector effect_, u_;
 };
 
 }  // namespace timeseries::plain

@@ -159,6 +159,26 @@ TEST(LinearBase, OfARandomWalkIsTheLastValue) {
   EXPECT_LT(error_of(c.fitted(), c), 1.02 * naive);
 }
 
+TEST(LinearBase, MissingValuesAreWhatTheMapSays) {
+  // A repeating series loses its last four values: the forecast is nearly what it was.
+  const Case c(made(300, [](int64_t r) {
+    const auto t = static_cast<double>(r);
+    return std::sin(0.7 * t) + 0.5 * std::cos(1.9 * t);
+  }));
+  const Entrope f = c.fitted();
+  WindowBatch batch = c.source().gather(c.validation);
+  const at::Tensor held = batch.values.narrow(1, kLookback - 4, 4).clone();
+  batch.values.narrow(1, kLookback - 4, 4).fill_(NAN);
+  const auto error = [&] {
+    return (f.parts(batch, {}).base - batch.target).square().mean().item<double>();
+  };
+  const double imputed = error();
+  batch.values.narrow(1, kLookback - 4, 4).copy_(batch.values.narrow(1, kLookback - 5, 1));
+  EXPECT_LT(imputed, 0.25 * error());  // less than where the last known value is carried on
+  batch.values.narrow(1, kLookback - 4, 4).copy_(held);
+  EXPECT_LT(error(), 1e-5);
+}
+
 TEST(LinearBase, GoesOnFromTheLastKnownValue) {
   // The last three values are missing in all windows that are judged.
   const Case c(walk(120, 8));
