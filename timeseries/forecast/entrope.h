@@ -39,9 +39,9 @@ Patching patching_by(std::shared_ptr<const EntropyPatcher> patcher);
 /// with (+) as Residual says. Beside a linear path the forecast is the sum base + share * rest:
 /// base the frame around W_l u, found in closed form (fit_linear_base), rest the network's v in the
 /// units of base, which learns what base leaves (stagewise, as boosting does: Friedman 2001), share
-/// (T) fitted on validation; and that sum is blended with naive forecasts (NaiveBlend). Windows are
-/// packed, no patch or token is padding, so a forecast does not depend on the other windows of its
-/// batch.
+/// (T) fitted on validation; and that sum is blended with naive forecasts (NaiveBlend); u is
+/// imputed by W_l then where x is missing (impute). Windows are packed, no patch or token is
+/// padding, so a forecast does not depend on the other windows of its batch.
 class Entrope : public Forecaster {
  public:
   /// New parameters, drawn from `seed`. Throws UsageError for options out of range.
