@@ -6,31 +6,24 @@
 #include <vector>
 
 #include "attn/core.h"
+#include "libattn/core/encoder.h"
 
 namespace timeseries {
 
-/// One block's parameters, or their gradients; matrices (out, in), row-major without gaps.
-template <class T>
-struct EntropyBlock {
-  T *norm1 = nullptr, *qkv = nullptr, *out = nullptr;  // (D), (3D,D), (D,D)
-  T *norm2 = nullptr, *up = nullptr, *down = nullptr;  // (D), (M,D), (D,M)
-};
-
-/// All of them. `position` null: rotary positions.
+/// All parameters, or their gradients. `position` null: rotary positions.
 template <class T>
 struct EntropyWeights {
   T* token = nullptr;     ///< (V,D)
   T* position = nullptr;  ///< (context,D), or null
   T* norm = nullptr;      ///< (D)
-  std::vector<EntropyBlock<T>> blocks;
+  std::vector<attn::core::EncoderBlock<T>> blocks;
 };
 
-/// The network of EntropyModel (equations there).
-struct EntropyNetwork {
-  int64_t width = 0, heads = 0, hidden = 0, vocabulary = 0;  // D, H, M, V
-  int64_t context = 0;
-  double theta = 0;  ///< of rotary positions, which see `context` values up to their own; 0: none
-  EntropyWeights<const float> weights;
+/// The network of EntropyModel (equations there): causal blocks between words; rotary positions see
+/// `context` values up to their own.
+struct EntropyNetwork : attn::core::Encoder {
+  int64_t vocabulary = 0, context = 0;                                 // V
+  const float *token = nullptr, *position = nullptr, *norm = nullptr;  // as EntropyWeights
 };
 
 /// N windows of L ids, each in 0 ... V - 1, and where results go, (N,L) each; null: not wanted.

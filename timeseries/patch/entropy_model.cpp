@@ -51,9 +51,12 @@ EntropyNetwork network_of(const EntropyModelOptions& o, const Parameters& parame
   EntropyNetwork n;
   n.width = o.width, n.heads = o.heads, n.hidden = 4 * o.width, n.vocabulary = o.vocabulary;
   n.context = o.context;
-  if (o.position == EntropyPosition::rotary) n.theta = kTheta;
-  n.weights = weights_of<const float>(
+  n.causal = true;
+  if (o.position == EntropyPosition::rotary) n.theta = kTheta, n.window = o.context - 1;
+  auto weights = weights_of<const float>(
       o, [&](const std::string& name) { return parameters.at(name).const_data_ptr<float>(); });
+  n.token = weights.token, n.position = weights.position, n.norm = weights.norm;
+  n.blocks = std::move(weights.blocks);
   return n;
 }
 
