@@ -1,0 +1,86 @@
+#include "finance/model/cross_validate.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "finance/lists/split_lists.h"
+#include "libattn/train/metrics.h"
+#include "libattn/train/seed.h"
+
+namespace finance {
+namespace {
+
+using nlohmann::json;
+
+/// The lists that are not in `test`, cut into a part that trains and one that validates.
+ListSplit rest_of(int64_t lists, const std::vector<int64_t>& test, double validation,
+                  uint64_t seed) {
+  std::vector<bool> tested(static_cast<size_t>(lists), false);
+  for (const int64_t l : test) tested[static_cast<size_t>(l)] = true;
+  std::vector<int64_t> rest;
+  for (int64_t l = 0; l < lists; ++l)
+    if (!tested[static_cast<size_t>(l)]) rest.push_back(l);
+  ListSplit split = random_split(std::ssize(rest), validation, 0, seed);
+  for (auto* part : {&split.train, &split.validation})
+    for (int64_t& l : *part) l = rest[static_cast<size_t>(l)];
+  return split;
+}
+
+/// Scores of a fold's lists to their rows among all.
+void place(const RankLists& all, const std::vector<int64_t>& test,
+           const std::vector<double>& scores, std::vector<double>& to) {
+  size_t from = 0;
+  for (const int64_t l : test)
+    for (int64_t r = all.offsets[static_cast<size_t>(l)];
+         r < all.offsets[static_cast<size_t>(l) + 1]; ++r)
+      to[static_cast<size_t>(r)] = scores[from++];
+}
+
+}  // namespace
+
+CrossValidation cross_validate(const RankLists& lists, const TrainRunOptions& options,
+                               int64_t folds, double validation, const EvaluateOptions& evaluation,
+                               const attn::Hooks& hooks) {
+  const uint64_t seed = options.fit.optimisation.seed;
+  const auto parts = list_folds(lists.lists(), folds, seed);
+  CrossValidation out;
+  std::vector<double> pooled(static_cast<size_t>(lists.rows()));
+  for (size_t f = 0; f < parts.size(); ++f) {
+    hooks.report("folds", static_cast<int64_t>(f), folds);
+    const ListSplit split =
+        rest_of(lists.lists(), parts[f], validation,
+                attn::train::derive_seed(seed, "fold", static_cast<uint64_t>(f)));
+    const RankLists train = selected(lists, split.train), test = selected(lists, parts[f]);
+    const RankLists held = selected(lists, split.validation);
+    const TrainedRanker model =
+        train_run({train, split.validation.empty() ? nullptr : &held, {}, {}}, options, {}, hooks);
+    std::vector<double> scores = model_scores(model, test, hooks);
+    place(lists, parts[f], scores, pooled);
+    out.folds.push_back(evaluate_scores("fold " + std::to_string(f + 1), test, std::move(scores),
+                                        model.thresholds, evaluation));
+  }
+  hooks.report("folds", folds, folds);
+  out.pooled = evaluate_scores("all folds", lists, std::move(pooled), {}, evaluation);
+  return out;
+}
+
+json to_json(const CrossValidation& result) {
+  json out = {{"folds", json::array()}, {"mean", json::object()}};
+  for (const Evaluation& fold : result.folds) {
+    json one = to_json(fold);
+    one.erase("profit_curve");
+    out["folds"].push_back(std::move(one));
+  }
+  for (const Metric& metric : result.pooled.metrics) {
+    std::vector<double> values;
+    for (const Evaluation& fold : result.folds)
+      for (const Metric& m : fold.metrics)
+        if (m.name == metric.name) values.push_back(m.value);
+    const auto over = attn::train::mean_sd(values);
+    out["mean"][metric.name] = {{"mean", over.mean}, {"sd", over.sd}};
+  }
+  out["pooled"] = to_json(result.pooled);
+  return out;
+}
+
+}  // namespace finance

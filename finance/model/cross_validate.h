@@ -1,0 +1,28 @@
+// Cross-validation by lists.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <vector>
+
+#include "finance/model/evaluate.h"
+#include "finance/model/train_run.h"
+
+namespace finance {
+
+struct CrossValidation {
+  std::vector<Evaluation> folds;  ///< each of the lists that its model did not see
+  Evaluation pooled;              ///< of all lists, each scored by the model that did not see it
+};
+
+/// In turn each of `folds` parts of the lists (list_folds) tests; a share `validation` of the
+/// others chooses the epoch and the thresholds, the rest trains. Throws as train_run and
+/// list_folds.
+CrossValidation cross_validate(const RankLists& lists, const TrainRunOptions& options,
+                               int64_t folds, double validation, const EvaluateOptions& evaluation,
+                               const attn::Hooks& hooks);
+
+/// {"folds": [...], "mean": {metric: {"mean": , "sd": }}, "pooled": {...}}
+nlohmann::json to_json(const CrossValidation& result);
+
+}  // namespace finance

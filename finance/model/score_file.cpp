@@ -1,0 +1,169 @@
+#include "finance/model/score_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "attn/error.h"
+#include "finance/score/rank_metrics.h"
+#include "libattn/io/atomic_file.h"
+#include "libattn/io/csv.h"
+#include "libattn/io/nearest_name.h"
+#include "libattn/io/table.h"
+#include "libattn/io/text.h"
+
+namespace finance {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Rows worked on at a time.
+constexpr int64_t kPart = 65536;
+constexpr const char* kRow = "row";
+
+/// Whether the first rows of a column are numbers.
+bool looks_numeric(const attn::io::Table& table, const std::string& column) {
+  const auto texts = table.first_strings(column, 50);
+  return !texts.empty() && std::all_of(texts.begin(), texts.end(), [](const std::string& text) {
+    char* end = nullptr;
+    std::strtod(text.c_str(), &end);
+    return !text.empty() && *end == '\0';
+  });
+}
+
+std::string score_column(const attn::io::Table& table, const std::string& asked) {
+  if (!asked.empty()) return asked;  // a missing one is refused when it is read
+  if (table.has("score")) return "score";
+  std::vector<std::string> numbers;
+  for (const std::string& name : table.columns())
+    if (name != kRow && looks_numeric(table, name)) numbers.push_back(name);
+  if (numbers.size() == 1) return numbers.front();
+  throw attn::Error(table.name() + ": has no column score, and " +
+                    (numbers.empty()
+                         ? "none of numbers"
+                         : "several of numbers (" + attn::io::list_names(numbers) + ")") +
+                    "; name the column of scores");
+}
+
+std::string feature_name(const ScoreFile& file) {
+  return "with." + file.path.stem().string();
+}
+
+void append_part(std::string& text, const RankLists& part, std::span<const double> scores) {
+  for (int64_t l = 0; l < part.lists(); ++l) {
+    const auto first = static_cast<size_t>(part.offsets[static_cast<size_t>(l)]),
+               count = static_cast<size_t>(part.offsets[static_cast<size_t>(l) + 1]) - first;
+    const std::string id = attn::io::csv_field(part.list_ids[static_cast<size_t>(l)]);
+    std::vector<size_t> rank(count);
+    const auto order = ranked(scores.subspan(first, count));
+    for (size_t place = 0; place < count; ++place)
+      rank[static_cast<size_t>(order[place])] = place + 1;
+    for (size_t i = 0; i < count; ++i)
+      text += fmt::format("{},{},{},{}\n", id, part.rows_in_file[first + i] + 1,
+                          attn::io::number_text(scores[first + i]), rank[i]);
+  }
+}
+
+}  // namespace
+
+ScoreFile read_scores(const fs::path& path, const std::string& column) {
+  const auto table = attn::io::Table::read(path);
+  const std::string name = score_column(table, column);
+  const std::vector<double> values = table.doubles(name);
+  ScoreFile out{path, {}};
+  if (!table.has(kRow)) {
+    out.by_row = values;
+    return out;
+  }
+  const std::vector<int64_t> rows = table.integers(kRow);
+  const int64_t most = rows.empty() ? 0 : *std::max_element(rows.begin(), rows.end());
+  if (most > 100 * std::ssize(rows) + 1000000)
+    throw attn::Error(fmt::format("{}: column row goes up to {}, although the file holds {} rows",
+                                  table.name(), most, rows.size()));
+  out.by_row.assign(static_cast<size_t>(std::max<int64_t>(most, 0)),
+                    std::numeric_limits<double>::quiet_NaN());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto at = static_cast<int64_t>(i);
+    if (rows[i] < 1)
+      throw attn::Error(table.locate(at, kRow) +
+                        fmt::format(": rows count from 1, found {}", rows[i]));
+    double& score = out.by_row[static_cast<size_t>(rows[i] - 1)];
+    if (!std::isnan(score))
+      throw attn::Error(table.locate(at, kRow) +
+                        fmt::format(": row {} has a score above already", rows[i]));
+    score = values[i];
+  }
+  return out;
+}
+
+std::vector<double> scores_for(const ScoreFile& scores, const RankLists& lists) {
+  std::vector<double> out;
+  out.reserve(static_cast<size_t>(lists.rows()));
+  for (const int64_t row : lists.rows_in_file) {
+    const auto at = static_cast<size_t>(row);
+    if (at >= scores.by_row.size() || std::isnan(scores.by_row[at]))
+      throw attn::Error(fmt::format(
+          "{}: has no score of row {} of {}; it must tell every row of that file, in its order or "
+          "by a column row",
+          scores.path.string(), row + 1, lists.name));
+    out.push_back(scores.by_row[at]);
+  }
+  return out;
+}
+
+std::vector<std::string> score_feature_names(std::span<const ScoreFile> with) {
+  std::vector<std::string> names;
+  for (const ScoreFile& file : with) {
+    names.push_back(feature_name(file));
+    if (std::count(names.begin(), names.end(), names.back()) > 1)
+      throw attn::UsageError("two files of scores are named " + file.path.stem().string() +
+                             "; give them different names");
+  }
+  return names;
+}
+
+void add_score_features(RankLists& lists, std::span<const ScoreFile> with) {
+  if (with.empty()) return;
+  const auto names = score_feature_names(with);
+  const auto rows = static_cast<size_t>(lists.rows()), old = static_cast<size_t>(lists.width()),
+             width = old + with.size();
+  std::vector<float> features(rows * width);
+  for (size_t r = 0; r < rows; ++r)
+    std::copy_n(lists.features.begin() + static_cast<std::ptrdiff_t>(r * old), old,
+                features.begin() + static_cast<std::ptrdiff_t>(r * width));
+  for (size_t i = 0; i < with.size(); ++i) {
+    const auto scores = scores_for(with[i], lists);
+    for (size_t r = 0; r < rows; ++r) features[r * width + old + i] = static_cast<float>(scores[r]);
+  }
+  lists.features = std::move(features);
+  lists.feature_names.insert(lists.feature_names.end(), names.begin(), names.end());
+}
+
+ScoredFile score_file(const TrainedRanker& model, const fs::path& data, const ListOptions& columns,
+                      std::span<const ScoreFile> with, const fs::path& out,
+                      const attn::Hooks& hooks) {
+  if (out.extension() != ".csv")
+    throw attn::UsageError("--out " + out.string() + ": scores are written as .csv");
+  ListReader reader(data, columns);
+  attn::io::AtomicFile file(out);
+  file.append("list,row,score,rank\n");
+  ScoredFile done;
+  while (auto part = reader.next(kPart)) {
+    hooks.check();
+    if (done.lists == 0) done.unused = part->unused;
+    add_score_features(*part, with);
+    std::string text;
+    append_part(text, *part, model_scores(model, *part, hooks));
+    file.append(text);
+    done.lists += part->lists();
+    done.rows += part->rows();
+    hooks.report("rows", done.rows, 0);
+  }
+  file.commit();
+  return done;
+}
+
+}  // namespace finance

@@ -1,0 +1,324 @@
+#include "finance/rank/rank_train.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "attn/error.h"
+#include "attn/probe.h"
+#include "finance/score/rank_metrics.h"
+#include "libattn/io/digest.h"
+#include "libattn/io/json.h"
+#include "libattn/io/text.h"
+#include "libattn/train/metrics.h"
+#include "libattn/train/train_options.h"
+
+namespace finance {
+namespace {
+
+using attn::train::NamedTensors;
+using attn::train::Parameters;
+using attn::train::Step;
+using attn::train::TrainResult;
+using attn::train::TrainTask;
+using attn::train::Validation;
+
+constexpr const char* kWhere = "the training options";
+
+/// Columns of a RankSet at the rows of a batch.
+std::vector<double> gathered(const std::vector<double>& values, const RankSet& set,
+                             std::span<const int64_t> lists) {
+  std::vector<double> out;
+  if (values.empty()) return out;
+  for (const int64_t l : lists)
+    out.insert(out.end(), values.begin() + set.offsets[static_cast<size_t>(l)],
+               values.begin() + set.offsets[static_cast<size_t>(l) + 1]);
+  return out;
+}
+
+std::span<const int64_t> offsets_of(const RankBatch& batch) {
+  return {batch.offsets.const_data_ptr<int64_t>(), static_cast<size_t>(batch.offsets.size(0))};
+}
+
+std::vector<double> as_doubles(const at::Tensor& scores) {
+  const at::Tensor s = scores.detach().to(at::kDouble).contiguous();
+  const auto* data = s.const_data_ptr<double>();
+  return {data, data + s.numel()};
+}
+
+ScoredLists scored(const RankSet& set, std::span<const double> scores) {
+  return {set.offsets, scores, set.label, set.profit};
+}
+
+template <class Value>
+double mean_over_lists(const RankSet& set, const Value& value) {
+  double sum = 0;
+  int64_t count = 0;
+  for (int64_t l = 0; l < set.lists(); ++l) {
+    const double one = value(static_cast<size_t>(set.offsets[static_cast<size_t>(l)]),
+                             static_cast<size_t>(set.offsets[static_cast<size_t>(l) + 1]));
+    if (std::isfinite(one)) sum += one, ++count;
+  }
+  return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(count);
+}
+
+void require_columns(const LossOptions& loss, const SelectBy& select, const RankSet& set,
+                     bool validation) {
+  const char* part = validation ? "the validation lists" : "the training lists";
+  const bool label =
+      needs_label(loss.kind) ||
+      (validation && (select.kind == SelectBy::Kind::ndcg || select.kind == SelectBy::Kind::auc));
+  const bool profit =
+      needs_profit(loss.kind) || (validation && select.kind == SelectBy::Kind::profit);
+  if (label && set.label.empty())
+    throw attn::UsageError(std::string(part) + " have no labels, which " +
+                           (needs_label(loss.kind) ? "the loss " + to_string(loss.kind)
+                                                   : "--select " + to_string(select)) +
+                           " needs; name their column with --label");
+  if (profit && set.profit.empty())
+    throw attn::UsageError(std::string(part) + " have no profits, which " +
+                           (needs_profit(loss.kind) ? "the loss " + to_string(loss.kind)
+                                                    : "--select " + to_string(select)) +
+                           " needs; name their column with --profit");
+}
+
+/// One run of fit_ranker.
+class Fit {
+ public:
+  Fit(const Ranker& ranker, const RankFitData& data, const RankFitOptions& options,
+      const attn::Hooks& hooks)
+      : ranker_(ranker), data_(data), options_(options), hooks_(hooks) {
+    if (options.average > 0) average_.emplace(ranker.options(), ranker.parameters().clone());
+  }
+
+  TrainResult run(const attn::train::TrainFiles& files) {
+    TrainTask task;
+    task.parameters = ranker_.parameters().named();
+    if (average_) task.buffers = average_->parameters().named();
+    task.items = data_.train.lists();
+    task.step = [this](const Step& step) { return this->step(step); };
+    if (data_.validation != nullptr) {
+      task.validation_columns = {"validation_" + to_string(options_.select)};
+      task.validate = [this] { return validate(); };
+    }
+    task.item_name = [](int64_t item) { return "training list " + std::to_string(item + 1); };
+    task.fingerprint = fingerprint();
+    TrainResult result = attn::train::train(task, options_.optimisation, files, hooks_);
+    ranker_.parameters().assign(average_ ? result.best_buffers : result.best);
+    return result;
+  }
+
+ private:
+  /// The average of the parameters that were there before this step.
+  void take_average(int64_t iteration) const {
+    const c10::NoGradGuard no_grad;
+    // As many steps as there were count alike at first.
+    const double keep = std::min(
+        options_.average, static_cast<double>(iteration) / static_cast<double>(iteration + 10));
+    const NamedTensors& now = ranker_.parameters().named();
+    const NamedTensors& mean = average_->parameters().named();
+    for (size_t i = 0; i < now.size(); ++i) mean[i].second.lerp_(now[i].second, 1 - keep);
+  }
+
+  double step(const Step& step) {
+    const at::AutoGradMode with_grad(true);
+    attn::probe_step(step.epoch + 1);
+    const attn::ProbeLayer name("training");
+    if (average_) take_average(step.iteration);
+    const RankSet& set = data_.train;
+    const RankBatch batch = gather(set, step.items);
+    const at::Tensor scores = ranker_.forward(batch, {true, step.seed});
+    const std::vector<double> s = as_doubles(scores);
+    std::vector<double> gradient(s.size());
+    const double loss =
+        batch_loss(options_.loss, offsets_of(batch), s, gathered(set.label, set, step.items),
+                   gathered(set.profit, set, step.items), gradient);
+    const at::Tensor g =
+        at::from_blob(gradient.data(), {static_cast<int64_t>(gradient.size())}, at::kDouble)
+            .to(scores.scalar_type());
+    scores.backward(g);
+    return loss;
+  }
+
+  Validation validate() {
+    if (average_) take_average(std::numeric_limits<int32_t>::max());
+    const attn::ProbeLayer name("validation");
+    const std::vector<double> scores =
+        scores_of(average_ ? *average_ : ranker_, *data_.validation, {});
+    const double score = selection_score(options_.select, options_.loss, *data_.validation, scores);
+    if (!std::isfinite(score))
+      throw attn::Error("the validation lists do not define " + to_string(options_.select) +
+                        " (no list has a positive label); choose another --select or lists");
+    return {score, {options_.select.kind == SelectBy::Kind::loss ? -score : score}};
+  }
+
+  std::string fingerprint() const {
+    const nlohmann::json all = {{"ranker", nlohmann::json(ranker_.options())},
+                                {"fit", nlohmann::json(options_)},
+                                {"data", data_.digest}};
+    return attn::io::digest(all.dump());
+  }
+
+  const Ranker& ranker_;
+  const RankFitData& data_;
+  const RankFitOptions& options_;
+  const attn::Hooks& hooks_;
+  std::optional<Ranker> average_;
+};
+
+nlohmann::json loss_json(const LossOptions& o) {
+  return {{"kind", to_string(o.kind)},
+          {"top", o.top},
+          {"log", o.log == LogBase::ten ? "10" : "e"},
+          {"money", o.money},
+          {"gain", o.gain == LambdaGain::exponential ? "exponential" : "linear"},
+          {"truncation", o.truncation}};
+}
+
+void read_loss(const nlohmann::json& j, LossOptions& o) {
+  using attn::io::get_or;
+  o.kind = parse_loss(get_or<std::string>(j, "kind", kWhere, to_string(o.kind)));
+  o.top = get_or(j, "top", kWhere, o.top);
+  o.log = get_or<std::string>(j, "log", kWhere, o.log == LogBase::ten ? "10" : "e") == "e"
+              ? LogBase::natural
+              : LogBase::ten;
+  o.money = get_or(j, "money", kWhere, o.money);
+  o.gain = get_or<std::string>(j, "gain", kWhere, "exponential") == "linear"
+               ? LambdaGain::linear
+               : LambdaGain::exponential;
+  o.truncation = get_or(j, "truncation", kWhere, o.truncation);
+}
+
+}  // namespace
+
+SelectBy parse_select(std::string_view word) {
+  if (word == "auc") return {SelectBy::Kind::auc, 0};
+  if (word == "loss") return {SelectBy::Kind::loss, 0};
+  const size_t at = word.find('@');
+  const std::string_view kind = word.substr(0, at);
+  int64_t k = 0;
+  if (at != std::string_view::npos && (kind == "profit" || kind == "ndcg")) {
+    const char* end = word.data() + word.size();
+    const auto [stop, error] = std::from_chars(word.data() + at + 1, end, k);
+    if (error == std::errc() && stop == end && k >= 1)
+      return {kind == "profit" ? SelectBy::Kind::profit : SelectBy::Kind::ndcg, k};
+  }
+  throw attn::UsageError("there is no selection by " + attn::io::quote_text(word) +
+                         "; expected profit@K, ndcg@K, auc or loss");
+}
+
+std::string to_string(const SelectBy& select) {
+  switch (select.kind) {
+    case SelectBy::Kind::profit:
+      return "profit@" + std::to_string(select.k);
+    case SelectBy::Kind::ndcg:
+      return "ndcg@" + std::to_string(select.k);
+    case SelectBy::Kind::auc:
+      return "auc";
+    case SelectBy::Kind::loss:
+      break;
+  }
+  return "loss";
+}
+
+void to_json(nlohmann::json& j, const RankFitOptions& o) {
+  j = {{"loss", loss_json(o.loss)},
+       {"select", to_string(o.select)},
+       {"average", o.average},
+       {"optimisation", nlohmann::json(o.optimisation)}};
+}
+
+void from_json(const nlohmann::json& j, RankFitOptions& o) {
+  if (const nlohmann::json* loss = attn::io::find(j, "loss", kWhere)) read_loss(*loss, o.loss);
+  o.select = parse_select(attn::io::get_or<std::string>(j, "select", kWhere, to_string(o.select)));
+  o.average = attn::io::get_or(j, "average", kWhere, o.average);
+  if (const nlohmann::json* own = attn::io::find(j, "optimisation", kWhere))
+    from_json(*own, o.optimisation);
+}
+
+void check(const RankFitOptions& o) {
+  check(o.optimisation);
+  if (!(o.average >= 0 && o.average < 1))
+    throw attn::UsageError("the average's weight must be at least 0 and below 1, not " +
+                           attn::io::number_text(o.average));
+  if (o.loss.top < 0) throw attn::UsageError("the loss's top K must not be negative");
+  if (!(o.loss.money > 0)) throw attn::UsageError("the unit of money must be above 0");
+}
+
+RankBatch gather(const RankSet& set, std::span<const int64_t> which) {
+  std::vector<int64_t> rows, offsets{0};
+  for (const int64_t l : which) {
+    for (int64_t r = set.offsets[static_cast<size_t>(l)];
+         r < set.offsets[static_cast<size_t>(l) + 1]; ++r)
+      rows.push_back(r);
+    offsets.push_back(std::ssize(rows));
+  }
+  const at::Tensor index = at::tensor(rows, at::kLong);
+  return {set.features.index_select(0, index), set.codes.index_select(0, index),
+          at::tensor(offsets, at::kLong)};
+}
+
+std::vector<double> scores_of(const Ranker& ranker, const RankSet& set, const attn::Hooks& hooks,
+                              int64_t batch_rows) {
+  const c10::NoGradGuard no_grad;
+  std::vector<double> out;
+  out.reserve(static_cast<size_t>(set.rows()));
+  for (int64_t l = 0; l < set.lists();) {
+    hooks.check();
+    const int64_t first = set.offsets[static_cast<size_t>(l)];
+    std::vector<int64_t> offsets{0};
+    do offsets.push_back(set.offsets[static_cast<size_t>(++l)] - first);
+    while (l < set.lists() && set.offsets[static_cast<size_t>(l) + 1] - first <= batch_rows);
+    const int64_t rows = offsets.back();
+    const at::Tensor scores =
+        ranker.forward({set.features.narrow(0, first, rows), set.codes.narrow(0, first, rows),
+                        at::tensor(offsets, at::kLong)});
+    const std::vector<double> s = as_doubles(scores);
+    out.insert(out.end(), s.begin(), s.end());
+  }
+  return out;
+}
+
+double selection_score(const SelectBy& select, const LossOptions& loss, const RankSet& set,
+                       std::span<const double> scores) {
+  const auto part = [](const auto& values, size_t first, size_t last) {
+    return std::span<const double>(values).subspan(first, last - first);
+  };
+  switch (select.kind) {
+    case SelectBy::Kind::profit:
+      return mean_over_lists(set, [&](size_t first, size_t last) {
+        return profit_at(part(scores, first, last), part(set.profit, first, last), select.k);
+      });
+    case SelectBy::Kind::ndcg:
+      return mean_over_lists(set, [&](size_t first, size_t last) {
+        return ndcg(part(scores, first, last), part(set.label, first, last), select.k,
+                    {Gain::exponential, EmptyList::skip});
+      });
+    case SelectBy::Kind::auc: {
+      std::vector<int64_t> positive;
+      for (const double y : set.label) positive.push_back(y > 0 ? 1 : 0);
+      return attn::train::roc_auc(scores, positive);
+    }
+    case SelectBy::Kind::loss:
+      break;
+  }
+  std::vector<double> gradient(scores.size());
+  return -batch_loss(loss, set.offsets, scores, set.label, set.profit, gradient);
+}
+
+TrainResult fit_ranker(const Ranker& ranker, const RankFitData& data, const RankFitOptions& options,
+                       const attn::train::TrainFiles& files, const attn::Hooks& hooks) {
+  check(options);
+  require_columns(options.loss, options.select, data.train, false);
+  if (data.validation != nullptr)
+    require_columns(options.loss, options.select, *data.validation, true);
+  return Fit(ranker, data, options, hooks).run(files);
+}
+
+}  // namespace finance

@@ -1,0 +1,69 @@
+// Training of any ranking network on lists, and the scores it gives.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "attn/hooks.h"
+#include "finance/loss/rank_loss.h"
+#include "finance/rank/feature_map.h"
+#include "finance/rank/ranker.h"
+#include "libattn/train/trainer.h"
+
+namespace finance {
+
+/// By what of the validation lists an epoch is chosen.
+struct SelectBy {
+  enum class Kind { profit, ndcg, auc, loss };
+  Kind kind = Kind::profit;
+  int64_t k = 5;  ///< of profit@k and ndcg@k
+};
+/// "profit@5", "ndcg@10", "auc", "loss"; throws UsageError on another word.
+SelectBy parse_select(std::string_view word);
+std::string to_string(const SelectBy& select);
+
+struct RankFitOptions {
+  LossOptions loss;
+  SelectBy select;
+  attn::train::TrainOptions optimisation;  ///< seed and all; `batch` counts lists
+  /// Weight that the running average of the parameters keeps at a step (Polyak and Juditsky 1992);
+  /// the average is what is validated and kept. 0: the parameters themselves.
+  double average = 0;
+};
+void to_json(nlohmann::json& j, const RankFitOptions& options);
+/// A missing key leaves the field as it is. Throws Error naming the key.
+void from_json(const nlohmann::json& j, RankFitOptions& options);
+/// Throws UsageError, one sentence.
+void check(const RankFitOptions& options);
+
+struct RankFitData {
+  const RankSet& train;
+  const RankSet* validation = nullptr;  ///< null: the last epoch is kept
+  std::string digest;                   ///< of everything else that decides: the data
+};
+
+/// Trains `ranker` in place and leaves it as after its best epoch on the validation lists. Throws
+/// Error where the loss needs labels or profits that are not there, and as attn::train::train does;
+/// Interrupted.
+attn::train::TrainResult fit_ranker(const Ranker& ranker, const RankFitData& data,
+                                    const RankFitOptions& options,
+                                    const attn::train::TrainFiles& files, const attn::Hooks& hooks);
+
+/// Scores of all rows (R), in batches of whole lists of about `batch_rows` rows: the same whatever
+/// they are.
+std::vector<double> scores_of(const Ranker& ranker, const RankSet& set, const attn::Hooks& hooks,
+                              int64_t batch_rows = 4096);
+
+/// What `select` says of scores; higher is better. NaN where it is not defined there.
+double selection_score(const SelectBy& select, const LossOptions& loss, const RankSet& set,
+                       std::span<const double> scores);
+
+/// The lists at `which` of `set` as one batch.
+RankBatch gather(const RankSet& set, std::span<const int64_t> which);
+
+}  // namespace finance
