@@ -2,15 +2,15 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/attn-forecast/attention_report.h"
 #include "apps/attn-forecast/levels.h"
 #include "apps/attn-forecast/pictures.h"
 #include "apps/attn-forecast/reports.h"
 #include "apps/attn-forecast/series_args.h"
-#include "apps/attn-forecast/tables.h"
-#include "apps/attn-forecast/timed_hooks.h"
 #include "apps/attn-forecast/verbs.h"
+#include "apps/common/attention_report.h"
 #include "apps/common/run_directory.h"
+#include "apps/common/tables.h"
+#include "apps/common/timed_hooks.h"
 #include "timeseries/model/outputs.h"
 #include "timeseries/model/plots.h"
 

@@ -3,13 +3,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "apps/attn-forecast/attention_report.h"
 #include "apps/attn-forecast/model_args.h"
 #include "apps/attn-forecast/series_args.h"
-#include "apps/attn-forecast/tables.h"
-#include "apps/attn-forecast/timed_hooks.h"
 #include "apps/attn-forecast/verbs.h"
+#include "apps/common/attention_report.h"
 #include "apps/common/run_directory.h"
+#include "apps/common/tables.h"
+#include "apps/common/timed_hooks.h"
 #include "attn/error.h"
 #include "libattn/io/nearest_name.h"
 #include "timeseries/model/evaluate_protocol.h"

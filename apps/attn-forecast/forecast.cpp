@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "apps/attn-forecast/attention_report.h"
 #include "apps/attn-forecast/forecast_args.h"
 #include "apps/attn-forecast/levels.h"
 #include "apps/attn-forecast/pictures.h"
 #include "apps/attn-forecast/reports.h"
-#include "apps/attn-forecast/tables.h"
 #include "apps/attn-forecast/verbs.h"
+#include "apps/common/attention_report.h"
+#include "apps/common/tables.h"
 #include "attn/error.h"
 #include "libattn/io/nearest_name.h"
 #include "libattn/io/text.h"

@@ -6,8 +6,8 @@
 
 #include "apps/attn-forecast/forecast_args.h"
 #include "apps/attn-forecast/levels.h"
-#include "apps/attn-forecast/tables.h"
 #include "apps/common/batch.h"
+#include "apps/common/tables.h"
 #include "attn/error.h"
 #include "libattn/io/digest.h"
 #include "libattn/io/json.h"

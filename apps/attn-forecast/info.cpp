@@ -4,6 +4,7 @@
 
 #include "apps/attn-forecast/series_args.h"
 #include "apps/attn-forecast/verbs.h"
+#include "apps/common/tables.h"
 #include "timeseries/model/describe.h"
 
 namespace attn::app {
@@ -23,29 +24,12 @@ void declare(InfoArgs& args, OptionTable& table) {
   declare_columns(args.series, table);
 }
 
-// One fact a line, nested keys joined by dots.
-std::string lines_of(const nlohmann::json& facts, const std::string& prefix) {
-  std::string out;
-  for (const auto& [key, value] : facts.items()) {
-    std::string name = prefix;
-    if (!name.empty()) name += '.';
-    name += key;
-    if (value.is_object() && !value.empty())
-      out += lines_of(value, name);
-    else if (value.is_string())
-      out += fmt::format("{:<36} {}\n", name, value.get<std::string>());
-    else
-      out += fmt::format("{:<36} {}\n", name, value.dump());
-  }
-  return out;
-}
-
 int run(const InfoArgs& args, const Context& context) {
   const auto facts = timeseries::describe(args.file, args.series.options(), context.hooks);
   if (context.common.json)
     print_json(facts);
   else
-    print(lines_of(facts, ""));
+    print(fact_lines(facts));
   return kDone;
 }
 

@@ -2,11 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/attn-forecast/attention_report.h"
 #include "apps/attn-forecast/pictures.h"
 #include "apps/attn-forecast/series_args.h"
-#include "apps/attn-forecast/tables.h"
 #include "apps/attn-forecast/verbs.h"
+#include "apps/common/attention_report.h"
+#include "apps/common/tables.h"
 #include "libattn/io/atomic_file.h"
 #include "timeseries/model/outputs.h"
 #include "timeseries/model/patch_json.h"

@@ -4,8 +4,8 @@
 
 #include "apps/attn-forecast/pictures.h"
 #include "apps/attn-forecast/series_args.h"
-#include "apps/attn-forecast/tables.h"
 #include "apps/attn-forecast/verbs.h"
+#include "apps/common/tables.h"
 #include "attn/error.h"
 #include "timeseries/model/forecast_file.h"
 #include "timeseries/model/outputs.h"

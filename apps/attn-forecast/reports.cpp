@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "apps/attn-forecast/series_args.h"
-#include "apps/attn-forecast/tables.h"
+#include "apps/common/tables.h"
 #include "timeseries/model/patch_view.h"
 #include "timeseries/model/plots.h"
 #include "timeseries/score/level_text.h"

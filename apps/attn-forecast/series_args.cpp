@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "apps/attn-forecast/tables.h"
+#include "apps/common/tables.h"
 #include "timeseries/series/calendar.h"
 #include "timeseries/series/stamp.h"
 
@@ -90,23 +90,6 @@ timeseries::Reading told(timeseries::Reading reading) {
   log_info(set_text(reading.set));
   for (const auto& sentence : reading.report.sentences(reading.set)) log_info(sentence);
   return reading;
-}
-
-std::vector<std::string> split_names(const std::vector<std::string>& words) {
-  std::vector<std::string> names;
-  for (const auto& word : words) {
-    names.emplace_back();
-    for (size_t i = 0; i < word.size(); ++i) {
-      if (word.compare(i, 2, "\\,") == 0)
-        names.back() += word[++i];
-      else if (word[i] == ',')
-        names.emplace_back();
-      else
-        names.back() += word[i];
-    }
-  }
-  std::erase(names, "");
-  return names;
 }
 
 std::string set_text(const timeseries::SeriesSet& set) {

@@ -41,9 +41,6 @@ timeseries::Reading read_told(const std::filesystem::path& file,
                               const timeseries::ReadOptions& options);
 timeseries::Reading told(timeseries::Reading reading);
 
-/// "a,b" "c" as a, b, c; "\," is a comma that belongs to a name.
-std::vector<std::string> split_names(const std::vector<std::string>& words);
-
 /// "ETTh1.csv: 1 series of 17,420 rows, 7 channels, every 1 hour".
 std::string set_text(const timeseries::SeriesSet& set);
 

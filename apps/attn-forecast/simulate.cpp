@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/attn-forecast/series_args.h"
-#include "apps/attn-forecast/tables.h"
 #include "apps/attn-forecast/verbs.h"
+#include "apps/common/tables.h"
 #include "attn/error.h"
 #include "timeseries/model/outputs.h"
 #include "timeseries/series/calendar.h"

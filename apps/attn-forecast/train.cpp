@@ -2,14 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/attn-forecast/attention_report.h"
 #include "apps/attn-forecast/model_args.h"
 #include "apps/attn-forecast/reports.h"
 #include "apps/attn-forecast/series_args.h"
-#include "apps/attn-forecast/tables.h"
-#include "apps/attn-forecast/timed_hooks.h"
 #include "apps/attn-forecast/verbs.h"
+#include "apps/common/attention_report.h"
 #include "apps/common/run_directory.h"
+#include "apps/common/tables.h"
+#include "apps/common/timed_hooks.h"
 #include "attn/probe.h"
 #include "libattn/io/run_json.h"
 #include "timeseries/model/outputs.h"

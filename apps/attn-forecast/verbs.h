@@ -14,9 +14,4 @@ Verb plot_verb();
 Verb simulate_verb();
 Verb info_verb();
 
-/// Names and versions of the libraries the program runs with.
-std::vector<std::pair<std::string, std::string>> library_versions();
-/// Hands the number of threads to LibTorch.
-void start_libraries(int threads);
-
 }  // namespace attn::app

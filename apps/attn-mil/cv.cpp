@@ -5,10 +5,11 @@
 #include "apps/attn-mil/attention_report.h"
 #include "apps/attn-mil/model_args.h"
 #include "apps/attn-mil/reports.h"
-#include "apps/attn-mil/timed_hooks.h"
 #include "apps/attn-mil/verbs.h"
 #include "apps/common/console.h"
 #include "apps/common/run_directory.h"
+#include "apps/common/tables.h"
+#include "apps/common/timed_hooks.h"
 #include "libattn/io/text.h"
 #include "pathology/mil/cross_validation.h"
 

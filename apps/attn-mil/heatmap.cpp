@@ -7,6 +7,7 @@
 #include "apps/attn-mil/model_args.h"
 #include "apps/attn-mil/stages.h"
 #include "apps/attn-mil/verbs.h"
+#include "apps/common/tables.h"
 #include "attn/error.h"
 #include "pathology/chain/outputs.h"
 #include "pathology/slide/flat_image.h"

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/attn-mil/verbs.h"
+#include "apps/common/tables.h"
 #include "pathology/chain/describe.h"
 
 namespace attn::app {
@@ -22,29 +23,12 @@ void declare(InfoArgs& args, OptionTable& table) {
        .positional = true});
 }
 
-// One fact a line, nested keys joined by dots.
-std::string lines_of(const nlohmann::json& facts, const std::string& prefix) {
-  std::string out;
-  for (const auto& [key, value] : facts.items()) {
-    std::string name = prefix;
-    if (!name.empty()) name += '.';
-    name += key;
-    if (value.is_object() && !value.empty())
-      out += lines_of(value, name);
-    else if (value.is_string())
-      out += fmt::format("{:<28} {}\n", name, value.get<std::string>());
-    else
-      out += fmt::format("{:<28} {}\n", name, value.dump());
-  }
-  return out;
-}
-
 int run(const InfoArgs& args, const Context& context) {
   const auto facts = pathology::describe(args.file, context.hooks);
   if (context.common.json)
     print_json(facts);
   else
-    print(lines_of(facts, ""));
+    print(fact_lines(facts, 28));
   return kDone;
 }
 

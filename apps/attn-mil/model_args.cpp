@@ -1,4 +1,5 @@
 #include "apps/attn-mil/model_args.h"
+#include "apps/common/tables.h"
 
 #include <fmt/format.h>
 
@@ -210,35 +211,6 @@ void declare_model(ModelArgs& args, OptionTable& table) {
 std::string metric_text(const nlohmann::json& value) {
   const bool defined = value.is_number() && std::isfinite(value.get<double>());
   return defined ? fmt::format("{:.3f}", value.get<double>()) : "-";
-}
-
-namespace {
-
-// Characters, not bytes: "±" is two bytes of UTF-8.
-size_t width_of(const std::string& text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-}  // namespace
-
-std::string text_table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) {
-      if (widths.size() <= i) widths.push_back(0);
-      widths[i] = std::max(widths[i], width_of(row[i]));
-    }
-  std::string out;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - width_of(row[i]), ' ');
-      line += i == 0 ? row[i] + space : "  " + space + row[i];
-    }
-    out += line + "\n";
-  }
-  return out;
 }
 
 std::string metrics_table(const nlohmann::json& metrics) {

@@ -53,8 +53,6 @@ void declare_model(ModelArgs& args, OptionTable& table);
 
 /// "0.912" or "-" for null and NaN.
 std::string metric_text(const nlohmann::json& value);
-/// A table for people: columns padded to the widest cell, the first left-aligned.
-std::string text_table(const std::vector<std::vector<std::string>>& rows);
 /// The metrics of train_run or evaluate_run, one row for each part, with intervals.
 std::string metrics_table(const nlohmann::json& metrics);
 

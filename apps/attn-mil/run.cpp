@@ -7,6 +7,7 @@
 #include "apps/attn-mil/localise.h"
 #include "apps/attn-mil/stages.h"
 #include "apps/attn-mil/verbs.h"
+#include "apps/common/tables.h"
 #include "attn/error.h"
 #include "pathology/chain/labels.h"
 #include "pathology/chain/outputs.h"
@@ -78,7 +79,8 @@ void check_options(const RunArgs& args, const pathology::MilConfig& config,
                    const Context& context) {
   if (context.common.shard.count > 1)
     throw UsageError(
-        "--shard: the chain ends in one model; run tile and features with --shard first, then run "
+        "--shard: the chain ends in one model; run tile and features with --shard first, then "
+        "run "
         "without");
   if (args.compare_aem && config.aem.weight == 0)
     throw UsageError("--compare-aem has no effect: the weight to compare with 0 is 0; raise --aem");

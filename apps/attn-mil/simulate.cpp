@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/attn-mil/timed_hooks.h"
 #include "apps/attn-mil/verbs.h"
+#include "apps/common/timed_hooks.h"
 #include "libattn/io/text.h"
 
 namespace attn::app {

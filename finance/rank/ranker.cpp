@@ -198,6 +198,14 @@ at::Tensor Ranker::forward(const RankBatch& batch, const RankPass& pass) const {
   return options_.bounded ? s.tanh() : s;
 }
 
+at::Tensor Ranker::attention(const RankBatch& list) const {
+  if (!has_cross(options_.model)) return {};
+  const c10::NoGradGuard no_grad;
+  const at::Tensor h = has_tokens(options_.model) ? tokens(list, {}) : embedded(list);
+  return attn::nn::encoder_weights(h, layers_of(parameters_, "cross", options_.layers),
+                                   encoder_options(options_.heads, 0, {}, "cross"));
+}
+
 void Ranker::take_self_stage(const Ranker& pretrained) const {
   if (pretrained.options().model != RankModel::self || !has_tokens(options_.model))
     throw std::logic_error("take_self_stage: from a network of model self to one with tokens");

@@ -42,6 +42,10 @@ class Ranker {
   /// (T). Not training: a list's scores depend on that list alone and on no number of threads.
   at::Tensor forward(const RankBatch& batch, const RankPass& pass = {}) const;
 
+  /// Of a batch of one list: how much each trader looks at each, (layers, heads, n, n); undefined
+  /// where the model does not look across traders.
+  at::Tensor attention(const RankBatch& list) const;
+
   const RankerOptions& options() const { return options_; }
   const attn::train::Parameters& parameters() const { return parameters_; }
   /// Takes the parameters that both have, tokens and attention among features, from a network of

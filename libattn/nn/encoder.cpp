@@ -4,6 +4,8 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -188,6 +190,33 @@ at::Tensor encoder(const at::Tensor& x, const at::Tensor& offsets,
   all.insert(all.end(), weights.begin(), weights.end());
   ops::refuse_forward_mode(kOp, all);
   return EncoderFunction::apply(x.contiguous(), starts, at::TensorList(weights), options);
+}
+
+at::Tensor encoder_weights(const at::Tensor& x, const std::vector<EncoderLayer>& layers,
+                           const EncoderOptions& options) {
+  check(x, layers, options);
+  const c10::NoGradGuard no_grad;
+  const ProbePause told_elsewhere;
+  EncoderOptions plain = options;
+  plain.dropout = 0;
+  const int64_t n = x.size(0), width = x.size(1), head = width / options.heads;
+  const at::Tensor one = at::tensor(std::vector<int64_t>{0, n}, at::kLong);
+  at::Tensor h = x;
+  std::vector<at::Tensor> weights;
+  for (const EncoderLayer& l : layers) {
+    const at::Tensor all = nn::linear(at::layer_norm(h, {width}, l.norm1), l.qkv);
+    const std::vector<at::Tensor> qkv =
+        all.unflatten(1, {3 * options.heads, head}).transpose(0, 1).split(options.heads, 0);
+    at::Tensor scores =
+        at::matmul(qkv[0], qkv[1].transpose(1, 2)) / std::sqrt(static_cast<double>(head));
+    if (options.causal)
+      scores = scores.masked_fill(at::ones({n, n}, at::kBool).triu(1),
+                                  -std::numeric_limits<double>::infinity());
+    weights.push_back(scores.softmax(-1));
+    h = encoder(h, one, {l}, plain);
+  }
+  if (weights.empty()) return at::zeros({0, options.heads, n, n}, x.options());
+  return at::stack(weights);
 }
 
 }  // namespace attn::nn

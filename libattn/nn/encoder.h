@@ -37,4 +37,10 @@ struct EncoderOptions {
 at::Tensor encoder(const at::Tensor& x, const at::Tensor& offsets,
                    const std::vector<EncoderLayer>& layers, const EncoderOptions& options = {});
 
+/// Of one sequence x (N,D): the weights of every layer and head, (L,H,N,N), row i how much token i
+/// looks at each, for pictures of short sequences: it takes the square of N that `encoder` does
+/// not. Without dropout; no gradient. Throws as encoder.
+at::Tensor encoder_weights(const at::Tensor& x, const std::vector<EncoderLayer>& layers,
+                           const EncoderOptions& options = {});
+
 }  // namespace attn::nn

@@ -216,6 +216,27 @@ TEST(Encoder, ProbeSeesAttentionAndChangesNothing) {
   EXPECT_EQ(seen.layers[0].steps.back().heads.size(), 4U);
 }
 
+TEST(Encoder, WeightsAreThoseOfThePass) {
+  const Case c = as(make({{14}, 8, 2, 16, 2}), at::kDouble);
+  EncoderOptions o;
+  o.heads = c.heads, o.causal = true;
+  const auto layers = layers_of(c.in);
+  const at::Tensor w = encoder_weights(c.in[0], layers, o);
+  ASSERT_EQ(w.sizes(), (std::vector<int64_t>{2, 2, 14, 14}));
+  EXPECT_LT((w.sum(-1) - 1).abs().max().item<double>(), 1e-12);
+  EXPECT_EQ(w[0][0][3][4].item<double>(), 0);  // nothing ahead
+  // The first layer again from its weights.
+  const at::Tensor x = c.in[0].detach(), v = at::matmul(norm(x, layers[0].norm1), layers[0].qkv.t())
+                                                 .narrow(1, 16, 8)
+                                                 .view({14, 2, 4})
+                                                 .transpose(0, 1);
+  const at::Tensor seen = at::matmul(w[0], v).transpose(0, 1).reshape({14, 8});
+  at::Tensor h = x + at::matmul(seen, layers[0].out.t());
+  h = h + at::matmul(at::gelu(at::matmul(norm(h, layers[0].norm2), layers[0].up.t())),
+                     layers[0].down.t());
+  EXPECT_LT(distance(encoder(x, c.offsets, {layers[0]}, o), h), 1e-12);
+}
+
 TEST(Encoder, MemoryIsLinearInLength) {
   const int64_t length = 20000;  // a square of floats would be 1.6 GB
   const Case c = as(make({{length}, 8, 1, 16, 1}), at::kFloat);

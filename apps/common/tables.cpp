@@ -1,6 +1,7 @@
-#include "apps/attn-forecast/tables.h"
+#include "apps/common/tables.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "libattn/report/report.h"
 
@@ -11,6 +12,22 @@ namespace {
 size_t width_of(const std::string& text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string lines_of(const nlohmann::json& facts, const std::string& prefix, size_t width) {
+  std::string out;
+  for (const auto& [key, value] : facts.items()) {
+    std::string name = prefix;
+    if (!name.empty()) name += '.';
+    name += key;
+    if (value.is_object() && !value.empty()) {
+      out += lines_of(value, name, width);
+      continue;
+    }
+    name.resize(std::max(width, name.size()), ' ');
+    out += name + " " + (value.is_string() ? value.get<std::string>() : value.dump()) + "\n";
+  }
+  return out;
 }
 
 }  // namespace
@@ -43,6 +60,27 @@ std::string number_words(int64_t number) {
     text += digits[i];
   }
   return text;
+}
+
+std::string fact_lines(const nlohmann::json& facts, size_t width) {
+  return lines_of(facts, "", width);
+}
+
+std::vector<std::string> split_names(const std::vector<std::string>& words) {
+  std::vector<std::string> names;
+  for (const auto& word : words) {
+    names.emplace_back();
+    for (size_t i = 0; i < word.size(); ++i) {
+      if (word.compare(i, 2, "\\,") == 0)
+        names.back() += word[++i];
+      else if (word[i] == ',')
+        names.emplace_back();
+      else
+        names.back() += word[i];
+    }
+  }
+  std::erase(names, "");
+  return names;
 }
 
 std::string counted(int64_t count, const std::string& one, const std::string& many) {

@@ -1,4 +1,4 @@
-#include "apps/attn-forecast/attention_report.h"
+#include "apps/common/attention_report.h"
 
 #include "libattn/report/probe_sections.h"
 #include "libattn/report/report.h"

@@ -1,4 +1,4 @@
-#include "apps/attn-forecast/timed_hooks.h"
+#include "apps/common/timed_hooks.h"
 
 #include <fmt/format.h>
 

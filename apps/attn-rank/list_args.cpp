@@ -1,0 +1,159 @@
+#include "apps/attn-rank/list_args.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "apps/common/tables.h"
+#include "attn/error.h"
+#include "libattn/io/nearest_name.h"
+
+namespace attn::app {
+namespace {
+
+template <class T>
+void take(const std::optional<T>& given, T& target) {
+  if (given) target = *given;
+}
+
+void declare_costs(ListArgs& args, OptionTable& table) {
+  table.add({.name = "cost-fp",
+             .target = &args.cost_fp,
+             .help = "column of what it costs to flag a row wrongly; with the other three: profit "
+                     "is the money that flagging the row saves",
+             .unit = "COLUMN"});
+  table.add({.name = "cost-fn",
+             .target = &args.cost_fn,
+             .help = "... not to flag it wrongly",
+             .unit = "COLUMN"});
+  table.add({.name = "cost-tp",
+             .target = &args.cost_tp,
+             .help = "... to flag it rightly",
+             .unit = "COLUMN"});
+  table.add({.name = "cost-tn",
+             .target = &args.cost_tn,
+             .help = "... not to flag it rightly",
+             .unit = "COLUMN"});
+}
+
+// What every file may be told.
+void fill(const ListArgs& args, const Context& context, finance::ListOptions& o) {
+  o.format = finance::parse_list_format(args.format);
+  take(args.list, o.list), take(args.label, o.label), take(args.profit, o.profit);
+  take(args.time, o.time);
+  take(args.cost_fp, o.costs.fp), take(args.cost_fn, o.costs.fn);
+  take(args.cost_tp, o.costs.tp), take(args.cost_tn, o.costs.tn);
+  if (args.profit && !args.cost_fp) o.costs = {};
+  if (args.cost_fp && !args.profit) o.profit.clear();
+  if (args.lengths || args.list_size) o.list.clear();
+  o.lengths = args.lengths;
+  o.list_size = args.list_size;
+  o.seed = static_cast<uint64_t>(context.common.seed);
+  for (const auto& name : split_names(args.keep))
+    if (std::find(o.keep.begin(), o.keep.end(), name) == o.keep.end()) o.keep.push_back(name);
+}
+
+}  // namespace
+
+void declare_lists(ListArgs& args, OptionTable& table, bool of_model) {
+  table.group(of_model ? "Columns (those of the training where they are not named)" : "Columns");
+  table.add({.name = "list", .target = &args.list, .help = "list of a row", .unit = "COLUMN"});
+  table.add({.name = "label",
+             .target = &args.label,
+             .help = "relevance, a number from 0 on; above 0: risky",
+             .unit = "COLUMN"});
+  table.add({.name = "profit",
+             .target = &args.profit,
+             .help = "money that a hedge of the row saves, of both signs",
+             .unit = "COLUMN"});
+  declare_costs(args, table);
+  table.add({.name = "time",
+             .target = &args.time,
+             .help = "when a list is, for splits and pictures by time",
+             .unit = "COLUMN"});
+  if (!of_model) {
+    table.add({.name = "features",
+               .target = &args.features,
+               .help = "columns of numbers to learn from (all others that hold numbers)"});
+    table.add({.name = "categorical",
+               .target = &args.categorical,
+               .help = "columns of words to learn from"});
+    table.add({.name = "ignore", .target = &args.ignore, .help = "columns to leave alone"});
+  }
+  table.add({.name = "keep",
+             .target = &args.keep,
+             .help = "columns of numbers to have at hand, such as the stake; not learned from"});
+  table.group("Reading");
+  table.add({.name = "format",
+             .target = &args.format,
+             .help = "CSV, TSV and Parquet with named columns; `label qid:N id:value`; "
+                     "`label id:value`",
+             .choices = {"auto", "table", "svmrank", "libsvm"}});
+  table.add({.name = "lengths",
+             .target = &args.lengths,
+             .help = "the length of each list, one a line (LightGBM's .query)",
+             .unit = "FILE"});
+  table.add({.name = "list-size",
+             .target = &args.list_size,
+             .help = "put rows without lists into lists of so many, drawn by --seed",
+             .unit = "N",
+             .min = 1});
+}
+
+finance::ListOptions ListArgs::options(const Context& context) const {
+  finance::ListOptions o;
+  fill(*this, context, o);
+  o.features = split_names(features);
+  o.categorical = split_names(categorical);
+  o.ignore = split_names(ignore);
+  return o;
+}
+
+finance::ListOptions ListArgs::options_for(const finance::TrainedRanker& model, bool need,
+                                           const Context& context) const {
+  finance::ListOptions o = finance::reading_options(model, need);
+  fill(*this, context, o);
+  return o;
+}
+
+std::string lists_text(const finance::RankLists& lists) {
+  int64_t least = lists.rows(), most = 0;
+  for (int64_t l = 0; l < lists.lists(); ++l) {
+    const auto at = static_cast<size_t>(l);
+    const int64_t rows = lists.offsets[at + 1] - lists.offsets[at];
+    least = std::min(least, rows), most = std::max(most, rows);
+  }
+  std::string text =
+      fmt::format("{}: {} of {}{}, {}", lists.name, counted(lists.lists(), "list", "lists"),
+                  least == most ? "" : number_words(least) + " to ", counted(most, "row", "rows"),
+                  counted(lists.width(), "feature", "features"));
+  if (!lists.categories.empty())
+    text += fmt::format(", {}", counted(std::ssize(lists.categories), "category", "categories"));
+  return text;
+}
+
+void tell_unused(const std::string& file, const std::vector<std::string>& columns) {
+  if (!columns.empty())
+    log_info(fmt::format("{}: columns not used: {}", file, io::list_names(columns)));
+}
+
+finance::RankLists read_told(const std::filesystem::path& file,
+                             const finance::ListOptions& options) {
+  auto lists = finance::read_lists(file, options);
+  log_info(lists_text(lists));
+  tell_unused(lists.name, lists.unused);
+  return lists;
+}
+
+std::vector<finance::ScoreFile> read_score_files(const std::vector<std::string>& words) {
+  std::vector<finance::ScoreFile> files;
+  for (const auto& word : split_names(words)) {
+    const size_t colon = word.rfind(':');
+    const bool column = colon != std::string::npos && !std::filesystem::exists(word);
+    files.push_back(finance::read_scores(word.substr(0, column ? colon : std::string::npos),
+                                         column ? word.substr(colon + 1) : ""));
+  }
+  return files;
+}
+
+}  // namespace attn::app

@@ -1,0 +1,155 @@
+#include "apps/attn-rank/network_args.h"
+
+#include "attn/error.h"
+
+namespace attn::app {
+namespace {
+
+template <class T, class U>
+void take(const std::optional<T>& given, U& target) {
+  if (given) target = *given;
+}
+
+void declare_loss(NetworkArgs& args, OptionTable& table) {
+  table.add({.name = "loss",
+             .target = &args.loss,
+             .help = "what is made small",
+             .choices = finance::loss_names()});
+  table.add({.name = "top",
+             .target = &args.top,
+             .help = "pa-bce: only the K most profitable of a list (the published code: 6); 0: the "
+                     "whole list",
+             .unit = "K",
+             .min = 0});
+  table.add({.name = "log",
+             .target = &args.log,
+             .help = "pa-bce: of the weight log(1 + profit gap)",
+             .choices = {"10", "e"}});
+  table.add({.name = "money",
+             .target = &args.money,
+             .help = "unit of profit in the losses that know it",
+             .min = 1e-12});
+  table.add({.name = "gain",
+             .target = &args.gain,
+             .help = "lambdarank: of a label, 2^y - 1 or y",
+             .choices = {"exponential", "linear"}});
+  table.add({.name = "truncation",
+             .target = &args.truncation,
+             .help = "lambdarank: pairs with one of both among the first so many; 0: all",
+             .unit = "N",
+             .min = 0});
+}
+
+void declare_training(NetworkArgs& args, OptionTable& table) {
+  table.group("Training (in brackets: where the option is not given)");
+  table.add({.name = "select",
+             .target = &args.select,
+             .help = "by what of the validation lists an epoch is chosen: profit@K, ndcg@K, auc, "
+                     "loss (profit@5 for losses of money, else ndcg@10)"});
+  table.add({.name = "max-epochs",
+             .target = &args.epochs,
+             .help = "passes over the training lists at most (30)",
+             .unit = "N",
+             .min = 1});
+  table.add({.name = "batch",
+             .target = &args.batch,
+             .help = "lists in a step (32)",
+             .unit = "N",
+             .min = 1});
+  table.add({.name = "lr",
+             .target = &args.lr,
+             .help = "peak learning rate (0.001; linear 0.01)",
+             .min = 1e-12});
+  table.add(
+      {.name = "weight-decay", .target = &args.weight_decay, .help = "decoupled (0.01)", .min = 0});
+  table.add({.name = "patience",
+             .target = &args.patience,
+             .help = "stop after so many epochs without a better one; 0: never (0)",
+             .unit = "N",
+             .min = 0});
+  table.add({.name = "average",
+             .target = &args.average,
+             .help =
+                 "weight that the running average of the parameters keeps at a step; it is what "
+                 "is validated and kept; 0: the parameters themselves (0.98)",
+             .unit = "0..1",
+             .min = 0,
+             .max = 0.999999});
+  table.add({.name = "members",
+             .target = &args.members,
+             .help = "networks of different seeds whose scores are averaged",
+             .unit = "N",
+             .min = 1,
+             .max = 1000});
+  table.add({.name = "pretrain",
+             .target = &args.pretrain,
+             .help = "self-cross: epochs of its first stage alone, by bce on the label",
+             .unit = "N",
+             .min = 0});
+}
+
+}  // namespace
+
+void declare_network(NetworkArgs& args, OptionTable& table) {
+  table.group("Network and loss (in brackets: where the option is not given)");
+  table.add({.name = "model",
+             .target = &args.model,
+             .help = "attention across the traders of a list; among a trader's features first; on "
+                     "bare features; each trader alone; the same by attention among its features; "
+                     "a weighted sum",
+             .choices = finance::rank_model_names()});
+  declare_loss(args, table);
+  table.add({.name = "width", .target = &args.width, .help = "(32)", .unit = "N", .min = 1});
+  table.add({.name = "heads", .target = &args.heads, .help = "(4)", .unit = "N", .min = 1});
+  table.add({.name = "layers",
+             .target = &args.layers,
+             .help = "across traders, or hidden ones of mlp (2)",
+             .unit = "N",
+             .min = 0});
+  table.add({.name = "hidden",
+             .target = &args.hidden,
+             .help = "units of the feed-forward halves (64)",
+             .unit = "N",
+             .min = 1});
+  table.add({.name = "self-layers",
+             .target = &args.self_layers,
+             .help = "among a trader's features (2)",
+             .unit = "N",
+             .min = 0});
+  table.add(
+      {.name = "self-heads", .target = &args.self_heads, .help = "(8)", .unit = "N", .min = 1});
+  table.add({.name = "dropout",
+             .target = &args.dropout,
+             .help = "(0.1)",
+             .unit = "0..1",
+             .min = 0,
+             .max = 0.99});
+  table.add(
+      {.name = "bounded", .target = &args.bounded, .help = "tanh on the score, as published"});
+  declare_training(args, table);
+}
+
+finance::TrainRunOptions NetworkArgs::resolve(const Context& context, bool validated) const {
+  auto o = finance::default_run(finance::parse_rank_model(model), finance::parse_loss(loss));
+  take(width, o.network.width), take(heads, o.network.heads), take(layers, o.network.layers);
+  take(hidden, o.network.hidden), take(dropout, o.network.dropout);
+  take(self_layers, o.network.self_layers), take(self_heads, o.network.self_heads);
+  o.network.bounded = bounded;
+  auto& l = o.fit.loss;
+  l.top = top, l.truncation = truncation, l.money = money;
+  l.log = log == "e" ? finance::LogBase::natural : finance::LogBase::ten;
+  l.gain = gain == "linear" ? finance::LambdaGain::linear : finance::LambdaGain::exponential;
+  if (select) o.fit.select = finance::parse_select(*select);
+  auto& t = o.fit.optimisation;
+  take(epochs, t.epochs), take(batch, t.batch), take(lr, t.lr);
+  take(weight_decay, t.weight_decay), take(patience, t.patience);
+  take(average, o.fit.average);
+  t.seed = static_cast<uint64_t>(context.common.seed);
+  o.members = members, o.pretrain = pretrain;
+  if (!validated && (select || patience.value_or(0) > 0))
+    throw UsageError("--select and --patience need validation lists; give --valid or --validation");
+  finance::check(o.fit);
+  return o;
+}
+
+}  // namespace attn::app
