@@ -17,43 +17,6 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// Row indices by rising score; `tied[i]` says that place i has the score of place i-1.
-struct Ranking {
-  std::vector<size_t> order;
-  std::vector<char> tied;
-};
-
-Ranking rank_scores(std::span<const double> score) {
-  Ranking r;
-  r.order.resize(score.size());
-  std::iota(r.order.begin(), r.order.end(), size_t{0});
-  std::sort(r.order.begin(), r.order.end(),
-            [&](size_t a, size_t b) { return score[a] < score[b]; });
-  r.tied.resize(score.size(), 0);
-  for (size_t i = 1; i < score.size(); ++i)
-    r.tied[i] = score[r.order[i]] == score[r.order[i - 1]] ? 1 : 0;
-  return r;
-}
-
-/// AUC with row i counted weight[i] times: pairs (positive above negative) + half the tied pairs,
-/// over all pairs.
-template <class IsPositive>
-double weighted_auc(const Ranking& r, const std::vector<int64_t>& weight, IsPositive positive) {
-  double below = 0, won = 0, positives = 0;  // negatives ranked strictly below the current group
-  for (size_t i = 0; i < r.order.size();) {
-    double group_positive = 0, group_negative = 0;
-    do {
-      const size_t row = r.order[i];
-      (positive(row) ? group_positive : group_negative) += static_cast<double>(weight[row]);
-      ++i;
-    } while (i < r.order.size() && r.tied[i] != 0);
-    won += group_positive * (below + 0.5 * group_negative);
-    below += group_negative;
-    positives += group_positive;
-  }
-  return positives > 0 && below > 0 ? won / (positives * below) : kNaN;
-}
-
 std::vector<double> column(const Predictions& p, int64_t c) {
   std::vector<double> out(p.label.size());
   for (size_t i = 0; i < out.size(); ++i)
@@ -65,7 +28,7 @@ std::vector<double> column(const Predictions& p, int64_t c) {
 struct Prepared {
   const Predictions& p;
   std::vector<int64_t> predicted;
-  std::vector<Ranking> ranking;  // of class 1 for two classes, else of each class
+  std::vector<WeightedAuc> auc;  // of class 1 for two classes, else of each class
 };
 
 Prepared prepare(const Predictions& p) {
@@ -85,8 +48,12 @@ Prepared prepare(const Predictions& p) {
     throw Error("metrics need one group a row, found " + std::to_string(p.group.size()) + " for " +
                 std::to_string(n) + " rows");
   Prepared out{p, predicted_classes(p), {}};
-  for (int64_t c = p.classes == 2 ? 1 : 0; c < p.classes; ++c)
-    out.ranking.push_back(rank_scores(column(p, c)));
+  std::vector<int64_t> positive(n);
+  for (int64_t c = p.classes == 2 ? 1 : 0; c < p.classes; ++c) {
+    std::transform(p.label.begin(), p.label.end(), positive.begin(),
+                   [c](int64_t label) { return label == c ? 1 : 0; });
+    out.auc.emplace_back(column(p, c), positive);
+  }
   return out;
 }
 
@@ -99,17 +66,10 @@ std::vector<int64_t> weighted_confusion(const Prepared& q, const std::vector<int
 }
 
 double macro_auc(const Prepared& q, const std::vector<int64_t>& weight) {
-  const int64_t first = q.p.classes == 2 ? 1 : 0;
   double sum = 0;
   int64_t defined = 0;
-  for (size_t r = 0; r < q.ranking.size(); ++r) {
-    const int64_t c = first + static_cast<int64_t>(r);
-    const double auc =
-        weighted_auc(q.ranking[r], weight, [&](size_t row) { return q.p.label[row] == c; });
-    if (std::isnan(auc)) continue;
-    sum += auc;
-    ++defined;
-  }
+  for (const WeightedAuc& of_class : q.auc)
+    if (const double auc = of_class(weight); !std::isnan(auc)) sum += auc, ++defined;
   return defined > 0 ? sum / static_cast<double>(defined) : kNaN;
 }
 
@@ -117,27 +77,21 @@ ClassificationMetrics weighted_metrics(const Prepared& q, const std::vector<int6
   const auto k = static_cast<size_t>(q.p.classes);
   const std::vector<int64_t> m = weighted_confusion(q, weight);
   int64_t right = 0, total = 0;
-  double recall = 0, f1 = 0;
-  int64_t occurring = 0, scored = 0;
+  double recall = 0;
+  int64_t occurring = 0;
   for (size_t c = 0; c < k; ++c) {
-    int64_t row = 0, col = 0;
-    for (size_t j = 0; j < k; ++j) {
-      row += m[c * k + j];
-      col += m[j * k + c];
-    }
+    const int64_t row = std::accumulate(&m[c * k], &m[c * k] + k, int64_t{0});
     const int64_t hit = m[c * k + c];
     right += hit;
     total += row;
     if (row > 0) recall += static_cast<double>(hit) / static_cast<double>(row), ++occurring;
-    if (row + col > 0)
-      f1 += 2.0 * static_cast<double>(hit) / static_cast<double>(row + col), ++scored;
   }
   ClassificationMetrics out;
   out.n = total;
   out.auc = macro_auc(q, weight);
   out.accuracy = static_cast<double>(right) / static_cast<double>(total);
   out.balanced_accuracy = recall / static_cast<double>(occurring);
-  out.f1 = f1 / static_cast<double>(scored);
+  out.f1 = macro_f1(m, q.p.classes);
   return out;
 }
 
@@ -172,12 +126,6 @@ double quantile(const std::vector<double>& sorted, double q) {
   return sorted[low] + (place - static_cast<double>(low)) * (sorted[high] - sorted[low]);
 }
 
-Interval interval(std::vector<double> values, double level) {
-  std::erase_if(values, [](double v) { return std::isnan(v); });
-  std::sort(values.begin(), values.end());
-  return {quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)};
-}
-
 }  // namespace
 
 void Predictions::add(std::span<const double> row, int64_t true_label) {
@@ -189,13 +137,69 @@ void Predictions::add(std::span<const double> row, int64_t true_label) {
 }
 
 double roc_auc(std::span<const double> score, std::span<const int64_t> positive) {
+  return WeightedAuc(score, positive)(std::vector<int64_t>(score.size(), 1));
+}
+
+WeightedAuc::WeightedAuc(std::span<const double> score, std::span<const int64_t> positive,
+                         std::span<const int64_t> unit) {
   if (score.size() != positive.size())
     throw Error("roc_auc: " + std::to_string(score.size()) + " scores and " +
                 std::to_string(positive.size()) + " labels");
+  if (!unit.empty() && unit.size() != score.size())
+    throw Error("roc_auc: " + std::to_string(score.size()) + " scores and " +
+                std::to_string(unit.size()) + " units");
   for (const double v : score)
     if (std::isnan(v)) throw Error("roc_auc: a score is not a number");
-  return weighted_auc(rank_scores(score), std::vector<int64_t>(score.size(), 1),
-                      [&](size_t i) { return positive[i] != 0; });
+  std::vector<size_t> order(score.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return score[a] < score[b]; });
+  rows_.reserve(order.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    const size_t row = order[i];
+    const bool first = i == 0 || score[row] != score[order[i - 1]];
+    const auto its_unit = unit.empty() ? uint64_t{row} : static_cast<uint64_t>(unit[row]);
+    units_ = std::max(units_, static_cast<size_t>(its_unit) + 1);
+    rows_.push_back(its_unit << 2U | (first ? 2U : 0U) | (positive[row] != 0 ? 1U : 0U));
+  }
+}
+
+// Twice the pairs (positive above negative) + half the tied pairs, in integers, over all pairs.
+double WeightedAuc::operator()(std::span<const int64_t> weight) const {
+  if (weight.size() < units_)
+    throw std::logic_error("WeightedAuc: " + std::to_string(weight.size()) + " weights for " +
+                           std::to_string(units_) + " units");
+  int64_t below = 0, twice_won = 0, positives = 0;  // below: negatives under the current score
+  int64_t tied = 0, tied_positive = 0;              // rows of the current score
+  const auto close = [&] {
+    const int64_t tied_negative = tied - tied_positive;
+    twice_won += tied_positive * (2 * below + tied_negative);
+    below += tied_negative;
+    positives += tied_positive;
+    tied = tied_positive = 0;
+  };
+  for (const uint64_t row : rows_) {
+    if ((row & 2U) != 0) close();
+    const int64_t times = weight[row >> 2U];
+    tied += times;
+    tied_positive += times & -static_cast<int64_t>(row & 1U);
+  }
+  close();
+  const double pairs = static_cast<double>(positives) * static_cast<double>(below);
+  return pairs > 0 ? static_cast<double>(twice_won) / 2 / pairs : kNaN;
+}
+
+double macro_f1(std::span<const int64_t> confusion, int64_t classes) {
+  const auto k = static_cast<size_t>(classes);
+  double sum = 0;
+  int64_t scored = 0;
+  for (size_t c = 0; c < k; ++c) {
+    int64_t of_class = 0;  // TP + FN + TP + FP
+    for (size_t j = 0; j < k; ++j) of_class += confusion[c * k + j] + confusion[j * k + c];
+    if (of_class == 0) continue;
+    sum += 2.0 * static_cast<double>(confusion[c * k + c]) / static_cast<double>(of_class);
+    ++scored;
+  }
+  return scored > 0 ? sum / static_cast<double>(scored) : kNaN;
 }
 
 std::vector<int64_t> predicted_classes(const Predictions& p) {
@@ -234,12 +238,18 @@ ClassificationIntervals bootstrap_intervals(const Predictions& p, uint64_t seed,
     balanced.push_back(m.balanced_accuracy);
     f1.push_back(m.f1);
   }
-  return {interval(std::move(auc), level),
-          interval(std::move(accuracy), level),
-          interval(std::move(balanced), level),
-          interval(std::move(f1), level),
+  return {percentile_interval(std::move(auc), level),
+          percentile_interval(std::move(accuracy), level),
+          percentile_interval(std::move(balanced), level),
+          percentile_interval(std::move(f1), level),
           resamples,
           level};
+}
+
+Interval percentile_interval(std::vector<double> values, double level) {
+  std::erase_if(values, [](double v) { return std::isnan(v); });
+  std::sort(values.begin(), values.end());
+  return {quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)};
 }
 
 MeanSd mean_sd(std::span<const double> values) {

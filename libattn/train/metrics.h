@@ -14,6 +14,28 @@ namespace attn::train {
 /// Throws Error where a score is NaN or the two differ in length.
 double roc_auc(std::span<const double> score, std::span<const int64_t> positive);
 
+/// roc_auc of the same rows under many weightings, as a bootstrap needs it: they are sorted once,
+/// and each weighting takes O(n).
+class WeightedAuc {
+ public:
+  /// `unit` (n) names what row i is drawn with, 0 ... U - 1 (its list, its patient); empty: every
+  /// row by itself. Throws Error where a score is NaN or the lengths differ.
+  WeightedAuc(std::span<const double> score, std::span<const int64_t> positive,
+              std::span<const int64_t> unit = {});
+  /// AUC with each row of unit u counted weight[u] times, weight (U) >= 0; exact counts while
+  /// there are fewer than 4e9 rows in all. NaN when one of the two groups is empty.
+  /// Throws std::logic_error where weight is shorter than U.
+  double operator()(std::span<const int64_t> weight) const;
+
+ private:
+  std::vector<uint64_t> rows_;  // by rising score: 4 unit + 2 (first of its score) + positive
+  size_t units_ = 0;
+};
+
+/// Unweighted mean of 2TP/(2TP+FP+FN) over the classes that occur or are predicted (scikit-learn's
+/// `macro`), from counts (classes, classes), row-major: row = true class, column = predicted class.
+double macro_f1(std::span<const int64_t> confusion, int64_t classes);
+
 /// Predictions of a classifier: `probability` is row-major (n, classes), `label` (n) from 0 to
 /// classes - 1, `group` (n) where rows belong together (slides of one patient), else empty.
 struct Predictions {
@@ -34,8 +56,7 @@ std::vector<int64_t> confusion_matrix(const Predictions& p);
 
 /// What is reported of a classifier. AUC: for two classes that of class 1, else the unweighted mean
 /// of one-vs-rest AUCs over the classes that occur and are not alone. Balanced accuracy: mean
-/// recall over the classes that occur. F1: unweighted mean of 2TP/(2TP+FP+FN) over the classes that
-/// occur or are predicted (scikit-learn's `macro`).
+/// recall over the classes that occur. F1: macro_f1.
 struct ClassificationMetrics {
   int64_t n = 0;
   double auc = 0, accuracy = 0, balanced_accuracy = 0, f1 = 0;
@@ -48,6 +69,10 @@ ClassificationMetrics classification_metrics(const Predictions& p);
 struct Interval {
   double low = 0, high = 0;
 };
+/// The quantiles (1 -/+ level)/2 of the values that are not NaN, by linear interpolation; NaN where
+/// there are none.
+Interval percentile_interval(std::vector<double> values, double level);
+
 struct ClassificationIntervals {
   Interval auc, accuracy, balanced_accuracy, f1;
   int64_t resamples = 0;

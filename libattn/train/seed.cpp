@@ -1,7 +1,5 @@
 #include "libattn/train/seed.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
@@ -67,10 +65,6 @@ std::vector<int64_t> sample_without_replacement(int64_t n, int64_t keep, uint64_
   }
   std::sort(chosen.begin(), chosen.end());
   return chosen;
-}
-
-at::Generator make_generator(uint64_t seed) {
-  return at::detail::createCPUGenerator(seed);
 }
 
 }  // namespace attn::train

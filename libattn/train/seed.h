@@ -1,11 +1,13 @@
 // One seed for a whole run, and independent named streams from it.
 #pragma once
 
-#include <ATen/core/Generator.h>
-
 #include <cstdint>
 #include <string_view>
 #include <vector>
+
+namespace at {
+struct Generator;
+}
 
 namespace attn::train {
 
@@ -37,7 +39,8 @@ std::vector<int64_t> permutation(int64_t n, uint64_t seed);
 /// `keep` different numbers of 0..n-1, uniformly, in ascending order. 0 <= keep <= n.
 std::vector<int64_t> sample_without_replacement(int64_t n, int64_t keep, uint64_t seed);
 
-/// A LibTorch CPU generator of its own (the global one is never touched).
+/// A LibTorch CPU generator of its own (the global one is never touched). The one function here
+/// that knows LibTorch, and so the one that stands in attn_train and not in attn_metrics.
 at::Generator make_generator(uint64_t seed);
 
 }  // namespace attn::train

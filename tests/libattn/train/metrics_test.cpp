@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "attn/error.h"
+#include "libattn/random/rng.h"
 
 namespace attn::train {
 namespace {
@@ -37,6 +38,49 @@ TEST(Metrics, AucOfOneClassIsUndefined) {
   const std::vector<double> s{1, 2};
   const std::vector<int64_t> y{1, 1};
   EXPECT_TRUE(std::isnan(roc_auc(s, y)));
+}
+
+TEST(Metrics, WeightedAucIsThatOfRowsWrittenOut) {
+  auto random = attn::random::Rng::keyed({7});
+  for (int trial = 0; trial < 100; ++trial) {
+    std::vector<double> score, score_out;
+    std::vector<int64_t> positive, unit, positive_out, weight(5);
+    for (int64_t& w : weight) w = random.below(4);
+    for (int i = 0; i < 30; ++i) {
+      score.push_back(random.below(trial % 2 == 0 ? 6 : 1000));
+      positive.push_back(random.below(2));
+      unit.push_back(random.below(5));
+      for (int64_t w = 0; w < weight[static_cast<size_t>(unit.back())]; ++w) {
+        score_out.push_back(score.back());
+        positive_out.push_back(positive.back());
+      }
+    }
+    const double expected = roc_auc(score_out, positive_out);
+    const double found = WeightedAuc(score, positive, unit)(weight);
+    if (std::isnan(expected)) {
+      EXPECT_TRUE(std::isnan(found));
+    } else {
+      EXPECT_DOUBLE_EQ(found, expected);
+    }
+  }
+}
+
+TEST(Metrics, WeightedAucOfUnitsByHand) {
+  const std::vector<double> score{1, 2, 3};
+  const std::vector<int64_t> positive{0, 1, 0}, unit{0, 4, 1}, four(4, 1), five(5, 1);
+  const WeightedAuc auc(score, positive, unit);
+  EXPECT_DOUBLE_EQ(auc(five), 0.5);
+  EXPECT_DOUBLE_EQ(auc(std::vector<int64_t>{3, 1, 0, 0, 2}), 0.75);
+  EXPECT_THROW(auc(four), std::logic_error);
+  EXPECT_THROW(WeightedAuc(score, positive, five), Error);
+}
+
+TEST(Metrics, PercentileIntervalLeavesNaNOut) {
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  const Interval found = percentile_interval({none, 3, 1, 2, 5, none, 4}, 0.5);
+  EXPECT_DOUBLE_EQ(found.low, 2);
+  EXPECT_DOUBLE_EQ(found.high, 4);
+  EXPECT_TRUE(std::isnan(percentile_interval({none}, 0.5).low));
 }
 
 TEST(Metrics, BinaryAsScikitLearn) {
