@@ -9,23 +9,32 @@
 
 namespace finance {
 
+/// s: score, y: label, p: profit, n: rows of the list. sigma(x) = 1 / (1 + e^-x).
 enum class LossKind {
   /// PA-BCE (PA-RiskRanker, class GraphBasedLoss): over the K' = min(K, n) members of highest
-  /// profit, p falling,
+  /// profit (of equal ones the earlier row), p falling,
   ///   L = 1/K' sum_{i<j} w_ij log(1 + e^{-(s_i - s_j)}) ,  w_ij = log10(1 + (p_i - p_j))
+  ///   dL/ds_i = 1/K' (sum_{j<i} w_ji sigma(s_i - s_j) - sum_{j>i} w_ij sigma(s_j - s_i))
   pa_bce,
-  /// Mean over rows of log(1 + e^s) - y s, y in {0, 1} (label > 0).
+  /// Mean over rows of log(1 + e^s) - y s, where y is 1 for a label > 0, else 0.
   bce,
   /// -1/n sum_i y_i log softmax(s)_i (Rankformer's listwise softmax; Buyl et al. 2023).
   softmax,
-  /// NDCG-Loss2/LambdaRank (Burges 2010; Wang et al. 2018): sum over pairs y_i > y_j of
-  /// |delta NDCG_ij| log2(1 + e^{-(s_i - s_j)}), delta of swapping them in the order of the scores.
+  /// LambdaRank (Burges 2010) as the loss it descends, NDCG-Loss2 of one list (Wang et al. 2018):
+  ///   L = sum_{y_i > y_j} D_ij log2(1 + e^{-(s_i - s_j)}) ,
+  ///   D_ij = |g_i - g_j| |1 / log2(1 + r_i) - 1 / log2(1 + r_j)| / Z
+  /// where r_i = 1, 2, ... is the place of i by falling score (of equal ones the earlier row first)
+  /// and Z the greatest DCG that the first T places can have: D_ij is how much NDCG changes when i
+  /// and j swap places. g is the gain of a label. With `truncation` T > 0 only pairs with min(r_i,
+  /// r_j) <= T count (as LightGBM's lambdarank_truncation_level); T = 0: all pairs, all places. The
+  /// gradient is that of L with D held fixed. LightGBM's further scalings (sigmoid, norm) are not
+  /// in it.
   lambdarank,
   /// ListNet (Cao et al. 2007), top one: -sum_i softmax(y)_i log softmax(s)_i.
   listnet,
-  /// RankNet: sum over pairs y_i > y_j of log(1 + e^{-(s_i - s_j)}).
+  /// RankNet (Burges et al. 2005): sum over pairs y_i > y_j of log(1 + e^{-(s_i - s_j)}).
   ranknet,
-  /// 1/n sum (s_i - sign(p_i) log(1 + |p_i| / money))^2: regression on signed log profit.
+  /// 1/n sum_i (s_i - sign(p_i) log(1 + |p_i| / money))^2: regression on signed log profit.
   log_profit
 };
 /// "pa-bce", "bce", "softmax", "lambdarank", "listnet", "ranknet", "log-profit"; UsageError.
@@ -41,30 +50,37 @@ enum class LambdaGain { exponential, linear };
 
 struct LossOptions {
   LossKind kind = LossKind::pa_bce;
-  int64_t top = 0;                  ///< K of pa_bce; 0: the whole list
-  LogBase log = LogBase::ten;       ///< of w_ij
-  double money = 1;                 ///< unit of profit: p / money stands for p
+  int64_t top = 0;             ///< K of pa_bce; 0: the whole list
+  LogBase log = LogBase::ten;  ///< of w_ij
+  double money = 1;            ///< unit of profit: p / money stands for p
   LambdaGain gain = LambdaGain::exponential;
-  int64_t truncation = 0;           ///< lambdarank: pairs with one of both within the first so many; 0: all
+  int64_t truncation = 0;  ///< T of lambdarank; 0: all
 };
+/// UsageError unless top and truncation are at least 0 and money is positive and finite.
+void check(const LossOptions& options);
 
 /// Loss of one list of n scores; adds weight * d loss / d score to `gradient` (n), which may be
-/// empty. label, profit (n), or empty where the loss needs them not. n = 0 and n = 1: pairwise
-/// losses are 0. Equal profits or labels make no pair. Finite for every finite score. O(n^2) time
-/// for pairwise losses, O(n) memory. The result depends on nothing but the arguments.
+/// empty. `label`, `profit` (n); the one that the loss does not need may be empty. 0 for n = 0, and
+/// of pairwise losses for n = 1: equal profits or labels make no pair. Labels are finite and at
+/// least 0, profits finite. Exact and finite for scores up to 1e200 in magnitude; scores that are
+/// no finite numbers make a loss that is none. Pairwise losses take O(n^2) time; memory is O(n).
+/// The result depends on the arguments alone, but for the last bits, which vary with the
+/// instruction set. std::logic_error for lengths that differ.
 double list_loss(const LossOptions& options, std::span<const double> score,
                  std::span<const double> label, std::span<const double> profit, double weight,
                  std::span<double> gradient);
 
-/// Mean over the lists of a batch whose loss is not 0 (as the published code drops zeros), each
-/// list of one weight whatever its length; for bce and log_profit over all lists. `gradient` (R) is
-/// overwritten.
+/// Of L lists, list l being rows offsets[l] ... offsets[l + 1] - 1: the mean of their losses, each
+/// list of one weight whatever its length. bce and log_profit: over all lists that have rows. The
+/// others: over the lists whose loss is not 0 (the published code drops zeros): a list without a
+/// pair, without a positive label (softmax) or of one row leaves no trace; where all are 0 the loss
+/// is 0 and so is the gradient. `gradient` (R, or empty) is overwritten with that of this mean.
 double batch_loss(const LossOptions& options, std::span<const int64_t> offsets,
                   std::span<const double> score, std::span<const double> label,
                   std::span<const double> profit, std::span<double> gradient);
 
-/// One sentence, or "": that K cuts lists short although profits have both signs, so that traders
-/// outside the K most profitable never receive a gradient.
+/// One sentence for a user, or "": that K of pa_bce cuts lists short in which profits have both
+/// signs, so that traders outside the K most profitable never receive a gradient.
 std::string truncation_warning(const LossOptions& options, std::span<const int64_t> offsets,
                                std::span<const double> profit);
 
