@@ -52,10 +52,6 @@ std::vector<double> as_doubles(const at::Tensor& scores) {
   return {data, data + s.numel()};
 }
 
-ScoredLists scored(const RankSet& set, std::span<const double> scores) {
-  return {set.offsets, scores, set.label, set.profit};
-}
-
 template <class Value>
 double mean_over_lists(const RankSet& set, const Value& value) {
   double sum = 0;
