@@ -33,7 +33,7 @@ struct RankLists {
   std::vector<NamedColumn> kept;           ///< other columns that were asked for
   std::vector<std::string> times;          ///< (L) of the time column, or empty
   std::vector<int64_t> rows_in_file;       ///< (R): 0-based row of the file, header not counted
-  std::vector<std::string> unused;         ///< columns of the file that are none of all these
+  std::vector<std::string> unused;  ///< columns of a table that are none of all these, nor ignored
 
   int64_t lists() const { return static_cast<int64_t>(list_ids.size()); }
   int64_t rows() const { return offsets.back(); }

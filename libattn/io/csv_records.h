@@ -23,17 +23,21 @@ struct CsvRecord {
 /// byte are skipped.
 class CsvRecords {
  public:
-  CsvRecords(std::string_view text, char delimiter) : text_(text), delimiter_(delimiter) {}
+  /// From byte `at` on, which stands on line `line`.
+  CsvRecords(std::string_view text, char delimiter, std::size_t at = 0, int64_t line = 1)
+      : text_(text), delimiter_(delimiter), at_(at), line_(line) {}
   /// False at the end of the text.
   bool next(CsvRecord& record);
+  /// The line on which the rest of the text begins.
+  int64_t line() const { return line_; }
 
  private:
   std::size_t skip_quoted(std::size_t at, CsvRecord& record);
   std::size_t skip_break(std::size_t at);
   std::string_view text_;
   char delimiter_;
-  std::size_t at_ = 0;
-  int64_t line_ = 1;
+  std::size_t at_;
+  int64_t line_;
 };
 
 /// The fields of one record, unquoted.

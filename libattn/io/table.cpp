@@ -1,20 +1,19 @@
 #include "libattn/io/table.h"
 
 #include <arrow/array.h>
-#include <arrow/buffer.h>
 #include <arrow/builder.h>
 #include <arrow/chunked_array.h>
 #include <arrow/compute/cast.h>
-#include <arrow/io/memory.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <stdexcept>
 
 #include "attn/error.h"
+#include "libattn/io/byte_stream.h"
 #include "libattn/io/file_kind.h"
 #include "libattn/io/nearest_name.h"
 #include "libattn/io/table_detail.h"
@@ -47,17 +46,6 @@ bool parse_nonfinite(std::string_view text, double& value) {
   value = word == "nan" ? kMissing : std::numeric_limits<double>::infinity();
   if (minus) value = -value;
   return true;
-}
-
-bool parse_finite(std::string_view text, double& value) {
-  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
-  if (text.empty() || !(text[0] == '-' || text[0] == '.' || (text[0] >= '0' && text[0] <= '9')))
-    return false;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (end != text.data() + text.size()) return false;
-  if (error == std::errc::result_out_of_range)
-    value = std::strtod(std::string(text).c_str(), nullptr);  // 1e-400 is 0
-  return (error == std::errc() || error == std::errc::result_out_of_range) && std::isfinite(value);
 }
 
 bool parse_number(std::string_view field, NumberRule rule, double& value) {
@@ -217,6 +205,12 @@ std::vector<T> read_matrix(const Table& table, const Table::Impl& impl,
 
 }  // namespace
 
+Error missing_column(const std::string& name, std::string_view wanted,
+                     const std::vector<std::string>& columns) {
+  return Error(name + ": there is no column " + quote_text(wanted, 80) +
+               " (found: " + list_names(columns) + ")" + did_you_mean(wanted, columns));
+}
+
 void Table::Impl::name_columns(std::vector<std::string> names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto [at, fresh] = index.emplace(names[i], static_cast<int>(i));
@@ -230,9 +224,7 @@ void Table::Impl::name_columns(std::vector<std::string> names) {
 
 std::shared_ptr<arrow::ChunkedArray> Table::Impl::column(std::string_view wanted) const {
   const auto found = index.find(wanted);
-  if (found == index.end())
-    throw Error(name + ": there is no column " + quote_text(wanted, 80) +
-                " (found: " + list_names(columns) + ")" + did_you_mean(wanted, columns));
+  if (found == index.end()) throw missing_column(name, wanted, columns);
   return table->column(found->second);
 }
 
@@ -250,20 +242,14 @@ Table::Table(Table&&) noexcept = default;
 Table& Table::operator=(Table&&) noexcept = default;
 
 Table Table::read(const std::filesystem::path& path) {
+  ByteStream bytes(path);
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  const bool piped = path == "-";
-  impl->name = piped ? "standard input" : path.string();
-  if (!piped && std::filesystem::is_regular_file(path) && file_kind_of(path) == FileKind::parquet) {
-    read_parquet_file(*impl);
-    return Table(std::move(impl));
-  }
-  std::string bytes = table_bytes(path, impl->name);
-  if (file_kind(std::string_view(bytes).substr(0, 16)) == FileKind::parquet) {
-    read_parquet(*impl, std::make_shared<arrow::io::BufferReader>(
-                            arrow::Buffer::FromString(std::move(bytes))));
+  impl->name = bytes.name();
+  if (file_kind(bytes.head()) == FileKind::parquet) {
+    read_parquet(*impl, parquet_input(bytes));
   } else {
-    read_delimited(*impl, std::move(bytes));
+    read_delimited(*impl, bytes.rest());
   }
   return Table(std::move(impl));
 }
@@ -336,8 +322,23 @@ std::vector<double> Table::matrix_double(std::span<const std::string> columns,
   return read_matrix<double>(*this, *impl_, columns, rule);
 }
 
+bool Table::holds_numbers(std::string_view column, NumberRule rule) const {
+  const auto simple =
+      simplified(impl_->column(column), impl_->name + ": column " + one_line(column));
+  bool all = true;
+  for_each(*simple, [&](int64_t, const Field& field) {
+    double value = 0;
+    all = all && number_of(field, rule, value);
+  });
+  return all;
+}
+
+int64_t Table::line(int64_t row) const {
+  return impl_->line_of(row);
+}
+
 std::string Table::locate(int64_t row) const {
-  return impl_->name + ": row " + std::to_string(impl_->line_of(row));
+  return impl_->name + ": row " + std::to_string(line(row));
 }
 
 std::string Table::locate(int64_t row, std::string_view column) const {

@@ -58,6 +58,11 @@ class Table {
   std::vector<double> matrix_double(std::span<const std::string> columns,
                                     NumberRule rule = {}) const;
 
+  /// Whether doubles(column, rule) would read every value.
+  bool holds_numbers(std::string_view column, NumberRule rule = {}) const;
+
+  /// The line on which a row (0-based, header not counted) stands in an editor; of Parquet row + 1.
+  int64_t line(int64_t row) const;
   /// "labels.csv: row 17, column label" for an error about the value in row `row` (0-based, header
   /// not counted).
   std::string locate(int64_t row, std::string_view column) const;
@@ -67,6 +72,7 @@ class Table {
   struct Impl;  // of the implementation alone
 
  private:
+  friend class TableStream;
   explicit Table(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -7,11 +7,14 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "attn/error.h"
+#include "libattn/io/byte_stream.h"
 #include "libattn/io/table.h"
 
 namespace attn::io {
@@ -32,14 +35,39 @@ struct Table::Impl {
   void name_columns(std::vector<std::string> names);
 };
 
-/// All bytes of the file, or of standard input where the path is "-"; gzip is unpacked.
-std::string table_bytes(const std::filesystem::path& path, const std::string& name);
+/// Where the rows of a CSV or TSV text go on.
+struct RowsAt {
+  char delimiter = ',';
+  std::size_t byte = 0;
+  int64_t line = 1;  ///< on which that byte stands
+};
 
-/// Fills `impl` from CSV or TSV text, or from the bytes of a Parquet file.
+/// Takes the columns' names from a text's beginning; `whole`: the file ends with the text. Nothing
+/// where it does not and the header reaches the text's end, for it may go on. Throws Error for what
+/// is no table.
+std::optional<RowsAt> read_header(Table::Impl& impl, std::string_view text, bool whole);
+
+/// Fills `impl`, which has its columns, with the rows of `text` from `from` on, and says where
+/// those begin that are not taken: unless `whole`, the last one where it reaches the text's end. No
+/// table where no row is taken.
+RowsAt read_rows(Table::Impl& impl, std::string text, RowsAt from, bool whole);
+
+/// A table of these columns and no rows.
+std::shared_ptr<arrow::Table> empty_table(const std::vector<std::string>& columns);
+
+/// Fills `impl` from CSV or TSV text.
 void read_delimited(Table::Impl& impl, std::string text);
+
+/// Reads a Parquet file's bytes at any place: the file itself where it is one, else (a pipe, gzip)
+/// all that is left of the stream in memory.
+std::shared_ptr<arrow::io::RandomAccessFile> parquet_input(ByteStream& bytes);
+/// Fills `impl` from it.
 void read_parquet(Table::Impl& impl, std::shared_ptr<arrow::io::RandomAccessFile> file);
-/// Fills `impl` from the Parquet file at its path, without taking it into memory first.
-void read_parquet_file(Table::Impl& impl);
+Error damaged_parquet(const std::string& name, const std::string& reason);
+
+/// "x.csv: there is no column 'lable' (found: bag, label); did you mean 'label'?"
+Error missing_column(const std::string& name, std::string_view wanted,
+                     const std::vector<std::string>& columns);
 
 /// Arrow's own words, kept to one line.
 std::string reason_of(const arrow::Status& status);

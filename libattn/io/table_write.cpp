@@ -108,6 +108,19 @@ std::string extension_of(const std::filesystem::path& path) {
   return extension;
 }
 
+std::string zipped(const std::string& text) {
+  auto codec = arrow::util::Codec::Create(arrow::Compression::GZIP);
+  if (!codec.ok()) throw Error("gzip is not supported by this Arrow; write .csv");
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  const auto size = static_cast<int64_t>(text.size());
+  std::string packed(static_cast<std::size_t>((*codec)->MaxCompressedLen(size, bytes)), '\0');
+  const auto length = (*codec)->Compress(size, bytes, static_cast<int64_t>(packed.size()),
+                                         reinterpret_cast<uint8_t*>(packed.data()));
+  if (!length.ok()) throw Error("a table cannot be packed: " + one_line(length.status().message()));
+  packed.resize(static_cast<std::size_t>(*length));
+  return packed;
+}
+
 }  // namespace
 
 std::string csv_of(std::span<const Column> columns) {
@@ -160,9 +173,12 @@ void write_table(const std::filesystem::path& path, std::span<const Column> colu
     write_file(path, parquet_of(columns));
   } else if (extension == ".csv") {
     write_file(path, csv_of(columns));
+  } else if (extension == ".gz" && extension_of(path.stem()) == ".csv") {
+    write_file(path, zipped(csv_of(columns)));
   } else {
-    throw UsageError("cannot write " + path.string() + ": expected a name ending in .csv or " +
-                     ".parquet, found " + quote_text(extension));
+    throw UsageError("cannot write " + path.string() +
+                     ": expected a name ending in .csv, .csv.gz " + "or .parquet, found " +
+                     quote_text(extension));
   }
 }
 

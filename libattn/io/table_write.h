@@ -31,9 +31,9 @@ std::string csv_of(std::span<const Column> columns);
 /// nulls, timestamps whole milliseconds. Throws as csv_of does.
 std::string parquet_of(std::span<const Column> columns);
 
-/// Writes parquet_of for the extensions .parquet and .pq, csv_of for .csv, beside its place and
-/// renamed into it. Throws UsageError for another extension, StorageError where the file cannot be
-/// written.
+/// Writes parquet_of for the extensions .parquet and .pq, csv_of for .csv, packed by gzip for
+/// .csv.gz, beside its place and renamed into it. The same columns give the same bytes. Throws
+/// UsageError for another extension, StorageError where the file cannot be written.
 void write_table(const std::filesystem::path& path, std::span<const Column> columns);
 
 }  // namespace attn::io

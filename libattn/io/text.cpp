@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 namespace attn::io {
 namespace {
@@ -65,6 +66,17 @@ std::string number_text(double value) {
   const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
   (void)error;  // 32 bytes hold every shortest double
   return {digits.data(), end};
+}
+
+bool parse_finite(std::string_view text, double& value) {
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+  if (text.empty() || !(text[0] == '-' || text[0] == '.' || (text[0] >= '0' && text[0] <= '9')))
+    return false;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (end != text.data() + text.size()) return false;
+  if (error == std::errc::result_out_of_range)
+    value = std::strtod(std::string(text).c_str(), nullptr);  // 1e-400 is 0
+  return (error == std::errc() || error == std::errc::result_out_of_range) && std::isfinite(value);
 }
 
 std::string shape_text(std::span<const int64_t> shape) {

@@ -19,6 +19,10 @@ std::string one_line(std::string_view text, std::size_t most = 80);
 /// The shortest decimal that reads back to the same double; "nan", "inf", "-inf".
 std::string number_text(double value);
 
+/// The whole text as a finite number, a plus sign before it allowed, blanks not; 1e-400 is 0. False
+/// where it is none.
+bool parse_finite(std::string_view text, double& value);
+
 /// "(50, 48)"; "()" for a scalar.
 std::string shape_text(std::span<const int64_t> shape);
 

@@ -67,7 +67,7 @@ TEST(TableWrite, RoundTripOfRandomColumns) {
       texts[i] = std::to_string(random() % 1000) + (i % 7 == 0 ? ",\"\n" : "");
     }
     const std::vector<Column> columns = {{"r", reals}, {"w", wholes}, {"t", texts}};
-    for (const char* name : {"x.csv", "x.parquet", "y.PQ"}) {
+    for (const char* name : {"x.csv", "x.csv.gz", "x.parquet", "y.PQ"}) {
       write_table(folder / name, columns);
       const Table t = Table::read(folder / name);
       EXPECT_EQ(t.strings("t"), texts) << name;
@@ -83,9 +83,11 @@ TEST(TableWrite, RoundTripOfRandomColumns) {
 TEST(TableWrite, Refusals) {
   const test::TempFolder folder;
   const std::vector<Column> columns = few_columns();
-  EXPECT_THAT(sentence_of([&] { write_table(folder / "x.xlsx", columns); }),
-              HasSubstr("x.xlsx: expected a name ending in .csv or .parquet, found '.xlsx'"));
+  EXPECT_THAT(
+      sentence_of([&] { write_table(folder / "x.xlsx", columns); }),
+      HasSubstr("x.xlsx: expected a name ending in .csv, .csv.gz or .parquet, found '.xlsx'"));
   EXPECT_THROW(write_table(folder / "x", columns), UsageError);
+  EXPECT_THROW(write_table(folder / "x.parquet.gz", columns), UsageError);
   EXPECT_THROW(write_table(folder / "none" / "x.csv", columns), StorageError);
   EXPECT_THROW(csv_of({}), std::logic_error);
   const std::vector<Column> uneven = {{"a", std::vector<double>{1}}, {"b", std::vector<double>{}}};
