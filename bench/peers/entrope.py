@@ -15,35 +15,17 @@ batch otherwise. Patches attend to their own tokens alone and P becomes 2 P + A,
 tokens in the order (L,d), and no position stands behind the last value.
 """
 import argparse
-import ctypes
 import json
-import os
-import struct
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from peer import answer, keep_freed_memory, read_safetensors
+
 FIRST_BIN = 5  # the tokens before it are no values
 EPS = 1e-5
-
-
-def read_safetensors(path):
-    """Tensors by name, and the metadata."""
-    types = {"F64": torch.float64, "F32": torch.float32, "I64": torch.int64}
-    with open(path, "rb") as file:
-        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        data = bytearray(file.read())
-    tensors = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        begin, end = entry["data_offsets"]
-        flat = torch.frombuffer(data[begin:end], dtype=types[entry["dtype"]])
-        tensors[name] = flat.reshape(entry["shape"]).clone()
-    return tensors, header["__metadata__"]
 
 
 def heads_of(x, heads):
@@ -370,24 +352,6 @@ class Bench:
         return result
 
 
-def seconds_of(run, times):
-    """As bench-forecast takes them: the processor's on one thread, else the clock's."""
-    now = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    start = now()
-    for _ in range(times):
-        run()
-    return (now() - start) / times
-
-
-def keep_freed_memory():
-    """As the benchmarks do, unless told otherwise: large results are not made of fresh pages each time."""
-    if "ATTN_BENCH_FRESH" in os.environ:
-        return
-    libc = ctypes.CDLL(None)
-    libc.mallopt(-4, 0)  # M_MMAP_MAX
-    libc.mallopt(-1, -1)  # M_TRIM_THRESHOLD
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
@@ -400,16 +364,7 @@ def main():
     torch.set_num_threads(a.threads)
     bench = Bench(a.file)
     about = {"torch": torch.__version__, "threads": a.threads, "check": bench.check()}
-    if not a.serve:
-        for name, run in bench.cases.items():
-            run()
-            about[name] = 1e3 * min(seconds_of(run, 1) for _ in range(a.repeats))
-        print(json.dumps(about, indent=1))
-        return
-    print(json.dumps(about), flush=True)
-    for line in sys.stdin:
-        name, times = line.split()
-        print(json.dumps({"seconds": seconds_of(bench.cases[name], int(times))}), flush=True)
+    answer(about, bench.cases, a.repeats, a.serve)
 
 
 if __name__ == "__main__":
