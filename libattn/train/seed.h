@@ -4,13 +4,11 @@
 #include <cstdint>
 #include <vector>
 
-<<<<<<< HEAD
+#include "libattn/random/seed.h"
+
 namespace at {
 struct Generator;
 }
-=======
-#include "libattn/random/seed.h"
->>>>>>> 80674a463b46d5d798d0b768789446de400430be
 
 namespace attn::train {
 
