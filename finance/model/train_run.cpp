@@ -1,5 +1,7 @@
 #include "finance/model/train_run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -16,7 +18,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 std::string member_file(const char* stem, int64_t member, const char* extension) {
-  return std::string(stem) + (member == 0 ? "" : "." + std::to_string(member + 1)) + extension;
+  return member == 0 ? fmt::format("{}{}", stem, extension)
+                     : fmt::format("{}.{}{}", stem, member + 1, extension);
 }
 
 template <class T>
