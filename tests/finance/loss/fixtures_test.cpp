@@ -27,7 +27,7 @@ struct Published {
 std::vector<size_t> moved_first(const Values& slopes) {
   std::vector<size_t> order(slopes.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::stable_partition(order, [&](size_t i) { return slopes[i] != 0; });
+  std::stable_partition(order.begin(), order.end(), [&](size_t i) { return slopes[i] != 0; });
   return order;
 }
 
