@@ -104,6 +104,7 @@ std::string scatter_chart(const std::vector<Series>& series, const ChartOptions&
                       pixel(x), pixel(f.y(s.y[i])), color_of(s, k));
     }
   }
+  draw_series(f, {}, options);  // regions and rules
   f.body += clip(f, inside);
   return finish(options, f);
 }

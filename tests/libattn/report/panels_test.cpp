@@ -220,6 +220,28 @@ TEST(BarRows, StandOnZeroBesideTheirNumbers) {
   EXPECT_TRUE(well_formed(bar_rows({}, {}, {})));
 }
 
+TEST(BarRows, ErrorBarsStandOverTheBarsAndTextsBehindThem) {
+  const BarRows bars{.names = {"a", "b", "none"},
+                     .values = {100, -50, NAN},
+                     .low = {80, -90, NAN},
+                     .high = {150, -20, NAN},
+                     .texts = {"1 000 000 000", "", "-"}};
+  const std::string svg = bar_rows(bars, {.width = 400});
+  EXPECT_TRUE(well_formed(svg)) << svg;
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+  std::smatch zero, ends, text;
+  ASSERT_TRUE(std::regex_search(svg, zero, std::regex("class=\"axis\" d=\"M([0-9.]+) ")));
+  ASSERT_TRUE(std::regex_search(svg, ends, std::regex("<path d=\"M([0-9.]+) [0-9.]+H([0-9.]+)M")));
+  ASSERT_TRUE(
+      std::regex_search(svg, text, std::regex("<text x=\"([0-9.]+)\"[^>]*>1 000 000 000<")));
+  const double at_zero = std::stod(zero[1]), low = std::stod(ends[1]), high = std::stod(ends[2]);
+  EXPECT_NEAR((high - at_zero) / (low - at_zero), 150.0 / 80, 0.01);
+  EXPECT_GT(std::stod(text[1]), high);
+  EXPECT_LT(std::stod(text[1]) + 6.6 * 13, 400);
+  EXPECT_THROW(bar_rows({.names = {"a"}, .values = {1}, .low = {0}}, {}), Error);
+  EXPECT_THROW(bar_rows({.names = {"a"}, .values = {1}, .texts = {"x", "y"}}, {}), Error);
+}
+
 TEST(BarRows, LongNamesAreCutBetweenCharacters) {
   std::string name;
   for (int i = 0; i < 80; ++i) name += "ä";

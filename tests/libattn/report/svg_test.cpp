@@ -45,6 +45,15 @@ TEST(Svg, LinesBreakAtMissingValues) {
   EXPECT_THAT(svg, Not(HasSubstr("nan")));
 }
 
+TEST(Svg, CloudsOfPointsHaveTheirRules) {
+  ChartOptions options;
+  options.rules = {{.at = 3, .name = "mean"}, {.at = 2, .vertical = true}};
+  const std::string svg = scatter_chart({{"", {0, 5}, {0, 5}}}, options);
+  EXPECT_TRUE(well_formed(svg)) << svg;
+  EXPECT_EQ(count_of(svg, "stroke-dasharray=\"4 4\""), 2);
+  EXPECT_EQ(count_of(svg, "stroke-dasharray=\"4 2\""), 1);  // in the legend
+}
+
 TEST(Svg, PointsLieWhereTheDataSay) {
   ChartOptions options;
   options.x_range = {{0, 10}};
