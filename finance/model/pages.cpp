@@ -65,6 +65,7 @@ RankPage page_of(const Evaluation& e, const RankLists& lists, const TrainedRanke
   std::iota(which.begin(), which.end(), 0);
   page.attention = list_attention(*model, lists, which);
   page.training = training_epochs(run);
+  page.best_epoch = model->training.value("best_epoch", int64_t{0});
   return page;
 }
 
