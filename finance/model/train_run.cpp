@@ -68,7 +68,13 @@ void pretrain(const Ranker& ranker, const RankFitData& data, const TrainRunOptio
   ranker.take_self_stage(self);
 }
 
-Ranker trained_member(const RankFitData& data, const TrainRunOptions& o, int64_t member,
+/// A member and the epoch, from 1, that was kept.
+struct Member {
+  Ranker ranker;
+  int64_t epoch = 0;
+};
+
+Member trained_member(const RankFitData& data, const TrainRunOptions& o, int64_t member,
                       const fs::path& run, const attn::Hooks& hooks) {
   RankFitOptions fit = o.fit;
   if (member > 0)
@@ -76,11 +82,11 @@ Ranker trained_member(const RankFitData& data, const TrainRunOptions& o, int64_t
         attn::train::derive_seed(o.fit.optimisation.seed, "member", static_cast<uint64_t>(member));
   const Ranker ranker(o.network, attn::train::derive_seed(fit.optimisation.seed, "network", 0));
   if (o.pretrain > 0) pretrain(ranker, data, o, fit, member, run, hooks);
-  fit_ranker(ranker, data, fit,
-             files_for(o, run, member_file("metrics", member, ".csv"),
-                       member_file("checkpoint", member, ".safetensors")),
-             hooks);
-  return ranker;
+  const auto result = fit_ranker(ranker, data, fit,
+                                 files_for(o, run, member_file("metrics", member, ".csv"),
+                                           member_file("checkpoint", member, ".safetensors")),
+                                 hooks);
+  return {ranker, result.best_epoch + 1};
 }
 
 Thresholds thresholds_of(const RankLists& train, const RankLists* validation,
@@ -160,8 +166,10 @@ TrainedRanker train_run(const TrainRunData& data, const TrainRunOptions& given, 
   if (data.validation != nullptr) validation = encode(model.features, *data.validation);
   const std::string digest = run_digest(data, o);
   const RankFitData fit_data{train, validation ? &*validation : nullptr, digest};
+  std::vector<Member> members;
   for (int64_t i = 0; i < o.members; ++i)
-    model.members.push_back(trained_member(fit_data, o, i, run, hooks));
+    members.push_back(trained_member(fit_data, o, i, run, hooks));
+  for (const Member& member : members) model.members.push_back(member.ranker);
   model.fit = o.fit, model.columns = data.columns, model.with = data.with;
   std::vector<double> scores;
   if (data.validation != nullptr) {
@@ -175,6 +183,7 @@ TrainedRanker train_run(const TrainRunData& data, const TrainRunOptions& given, 
   model.thresholds = thresholds_of(data.train, data.validation, scores);
   model.training = {
       {"digest", digest},
+      {"best_epoch", members.front().epoch},
       {"train",
        {{"name", data.train.name}, {"lists", data.train.lists()}, {"rows", data.train.rows()}}}};
   if (data.validation != nullptr)
