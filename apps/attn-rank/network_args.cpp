@@ -124,6 +124,19 @@ void declare_network(NetworkArgs& args, OptionTable& table) {
              .unit = "0..1",
              .min = 0,
              .max = 0.99});
+  table.add({.name = "input-dropout",
+             .target = &args.input_dropout,
+             .help = "of the features (0)",
+             .unit = "0..1",
+             .min = 0,
+             .max = 0.99});
+  table.add({.name = "bins",
+             .target = &args.bins,
+             .help = "quantiles at which what is made of a number may bend (piecewise linear "
+                     "encoding); 0: none",
+             .unit = "N",
+             .min = 0,
+             .max = 1000});
   table.add(
       {.name = "bounded", .target = &args.bounded, .help = "tanh on the score, as published"});
   declare_training(args, table);
@@ -133,6 +146,7 @@ finance::TrainRunOptions NetworkArgs::resolve(const Context& context, bool valid
   auto o = finance::default_run(finance::parse_rank_model(model), finance::parse_loss(loss));
   take(width, o.network.width), take(heads, o.network.heads), take(layers, o.network.layers);
   take(hidden, o.network.hidden), take(dropout, o.network.dropout);
+  take(input_dropout, o.network.input_dropout);
   take(self_layers, o.network.self_layers), take(self_heads, o.network.self_heads);
   o.network.bounded = bounded;
   auto& l = o.fit.loss;
@@ -145,7 +159,7 @@ finance::TrainRunOptions NetworkArgs::resolve(const Context& context, bool valid
   take(weight_decay, t.weight_decay), take(patience, t.patience);
   take(average, o.fit.average);
   t.seed = static_cast<uint64_t>(context.common.seed);
-  o.members = members, o.pretrain = pretrain;
+  o.members = members, o.pretrain = pretrain, o.bins = bins;
   if (!validated && (select || patience.value_or(0) > 0))
     throw UsageError("--select and --patience need validation lists; give --valid or --validation");
   finance::check(o.fit);

@@ -146,6 +146,7 @@ std::string run_digest(const TrainRunData& data, const TrainRunOptions& o) {
       {"network", json(o.network)},
       {"fit", json(o.fit)},
       {"members", o.members},
+      {"bins", o.bins},
       {"pretrain", o.pretrain},
       {"train", lists_digest(data.train)},
       {"validation", data.validation == nullptr ? "none" : lists_digest(*data.validation)}};
@@ -156,7 +157,7 @@ TrainedRanker train_run(const TrainRunData& data, const TrainRunOptions& given, 
                         const attn::Hooks& hooks) {
   check_run(data, given, hooks);
   TrainedRanker model;
-  model.features = fit_features(data.train);
+  model.features = fit_features(data.train, given.bins);
   TrainRunOptions o = given;
   o.network.features = model.features.width();
   o.network.categories = model.features.codes();

@@ -14,6 +14,7 @@ struct TrainRunOptions {
   RankerOptions network;           ///< features and categories are filled from the data
   RankFitOptions fit;              ///< its seed is that of the whole run
   int64_t members = 1;             ///< networks of different seeds whose scores are averaged
+  int64_t bins = 0;                ///< of the piecewise linear encoding of numbers; 0: none
   int64_t pretrain = 0;            ///< epochs of stage 1 alone (model `self`, BCE on the label)
   double checkpoint_seconds = 10;  ///< 0: every epoch
   bool resume = true;

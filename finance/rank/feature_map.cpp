@@ -17,7 +17,21 @@ namespace {
 
 constexpr const char* kWhere = "the features of the model";
 
-NumberMap fit_number(const RankLists& lists, size_t column) {
+/// Quantiles of the values, each once: the least and the greatest, and bins - 1 between.
+std::vector<double> quantile_edges(std::vector<double> values, int64_t bins) {
+  std::sort(values.begin(), values.end());
+  std::vector<double> edges;
+  for (int64_t i = 0; i <= bins; ++i) {
+    const auto at = static_cast<size_t>(static_cast<double>(i) / static_cast<double>(bins) *
+                                        static_cast<double>(values.size() - 1));
+    if (edges.empty() || values[at] > edges.back()) edges.push_back(values[at]);
+  }
+  if (edges.size() < 2) edges.clear();
+  return edges;
+}
+
+NumberMap fit_number(const RankLists& lists, size_t column, int64_t bins) {
+  std::vector<double> values;
   const auto width = static_cast<size_t>(lists.width());
   NumberMap map;
   map.name = lists.feature_names[column];
@@ -29,6 +43,7 @@ NumberMap fit_number(const RankLists& lists, size_t column) {
       map.missing = true;
       continue;
     }
+    if (bins > 0) values.push_back(x);
     const double away = x - mean;
     mean += away / static_cast<double>(++count);
     squares += away * (x - mean);
@@ -39,6 +54,7 @@ NumberMap fit_number(const RankLists& lists, size_t column) {
   map.mean = mean;
   map.sd = std::sqrt(squares / static_cast<double>(count));
   if (!(map.sd > 1e-12 * std::max(1.0, std::abs(mean)))) map.sd = 0;
+  if (bins > 0) map.edges = quantile_edges(std::move(values), bins);
   return map;
 }
 
@@ -66,6 +82,11 @@ size_t place_of(const Columns& columns, const std::string& wanted, const std::st
                     attn::io::did_you_mean(wanted, names));
 }
 
+void put_pieces(const std::vector<double>& edges, double x, float* to) {
+  for (size_t i = 0; i + 1 < edges.size(); ++i)
+    to[i] = static_cast<float>(std::clamp((x - edges[i]) / (edges[i + 1] - edges[i]), 0.0, 1.0));
+}
+
 at::Tensor encode_numbers(const FeatureMap& map, const RankLists& lists) {
   const int64_t rows = lists.rows(), from = lists.width(), to = map.width();
   at::Tensor out = at::zeros({rows, to}, at::kFloat);
@@ -81,8 +102,9 @@ at::Tensor encode_numbers(const FeatureMap& map, const RankLists& lists) {
           missing || number.sd == 0 ? 0 : (static_cast<double>(x) - number.mean) / number.sd;
       data[r * to + place] = static_cast<float>(std::clamp(z, -kClip, kClip));
       if (number.missing) data[r * to + place + 1] = missing ? 1.0F : 0.0F;
+      if (!missing) put_pieces(number.edges, x, data + r * to + place + (number.missing ? 2 : 1));
     }
-    place += number.missing ? 2 : 1;
+    place += number.width();
   }
   return out;
 }
@@ -109,9 +131,13 @@ at::Tensor encode_categories(const FeatureMap& map, const RankLists& lists) {
 
 }  // namespace
 
+int64_t NumberMap::width() const {
+  return (missing ? 2 : 1) + (edges.empty() ? 0 : std::ssize(edges) - 1);
+}
+
 int64_t FeatureMap::width() const {
   int64_t width = 0;
-  for (const NumberMap& number : numbers) width += number.missing ? 2 : 1;
+  for (const NumberMap& number : numbers) width += number.width();
   return std::max<int64_t>(width, 1);
 }
 
@@ -133,10 +159,10 @@ std::vector<std::string> FeatureMap::categorical() const {
   return out;
 }
 
-FeatureMap fit_features(const RankLists& train) {
+FeatureMap fit_features(const RankLists& train, int64_t bins) {
   FeatureMap map;
   for (size_t i = 0; i < train.feature_names.size(); ++i)
-    map.numbers.push_back(fit_number(train, i));
+    map.numbers.push_back(fit_number(train, i, bins));
   for (const CategoryColumn& column : train.categories)
     map.categories.push_back(fit_category(column));
   return map;
@@ -150,8 +176,11 @@ RankSet encode(const FeatureMap& map, const RankLists& lists) {
 void to_json(nlohmann::json& j, const FeatureMap& map) {
   j = {{"numbers", nlohmann::json::array()}, {"categories", nlohmann::json::array()}};
   for (const NumberMap& n : map.numbers)
-    j["numbers"].push_back(
-        {{"name", n.name}, {"mean", n.mean}, {"sd", n.sd}, {"missing", n.missing}});
+    j["numbers"].push_back({{"name", n.name},
+                            {"mean", n.mean},
+                            {"sd", n.sd},
+                            {"missing", n.missing},
+                            {"edges", n.edges}});
   for (const CategoryMap& c : map.categories)
     j["categories"].push_back({{"name", c.name}, {"levels", c.levels}});
 }
@@ -161,7 +190,8 @@ void from_json(const nlohmann::json& j, FeatureMap& map) {
   map = {};
   for (const auto& n : get<nlohmann::json>(j, "numbers", kWhere))
     map.numbers.push_back({get<std::string>(n, "name", kWhere), get<double>(n, "mean", kWhere),
-                           get<double>(n, "sd", kWhere), get<bool>(n, "missing", kWhere)});
+                           get<double>(n, "sd", kWhere), get<bool>(n, "missing", kWhere),
+                           attn::io::get_or<std::vector<double>>(n, "edges", kWhere, {})});
   for (const auto& c : get<nlohmann::json>(j, "categories", kWhere))
     map.categories.push_back(
         {get<std::string>(c, "name", kWhere), get<std::vector<std::string>>(c, "levels", kWhere)});

@@ -18,6 +18,12 @@ struct NumberMap {
   std::string name;
   double mean = 0, sd = 1;
   bool missing = false;  ///< has that column
+  /// Rising; where there are any, a column for each pair of neighbours a, b follows: clip((x - a) /
+  /// (b - a), 0, 1), 0 where missing (piecewise linear encoding; Gorishniy et al. 2022, arXiv
+  /// 2203.05556, section 3.1): a linear layer behind it bends at each.
+  std::vector<double> edges = {};
+
+  int64_t width() const;
 };
 inline constexpr double kClip = 10;
 
@@ -39,7 +45,8 @@ struct FeatureMap {
 
 /// By mean and standard deviation over the rows that have a value. A category's levels are those of
 /// two rows at least, in order of characters. Throws Error where a column has no value at all.
-FeatureMap fit_features(const RankLists& train);
+/// `bins` > 0: edges at so many quantiles of its different values, fewer where there are fewer.
+FeatureMap fit_features(const RankLists& train, int64_t bins = 0);
 
 /// Lists as tensors.
 struct RankSet {

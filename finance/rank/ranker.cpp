@@ -178,8 +178,12 @@ at::Tensor Ranker::head(const at::Tensor& h) const {
   return attn::nn::linear(x, w.at("head.w"), w.at("head.b")).squeeze(1);
 }
 
-at::Tensor Ranker::forward(const RankBatch& batch, const RankPass& pass) const {
+at::Tensor Ranker::forward(const RankBatch& given, const RankPass& pass) const {
   const RankModel m = options_.model;
+  RankBatch batch = given;
+  if (pass.training)
+    batch.features = attn::nn::dropout(batch.features, options_.input_dropout,
+                                       attn::train::derive_seed(pass.seed, "input", 0));
   at::Tensor s;
   if (m == RankModel::linear) {
     s = attn::nn::linear(batch.features, parameters_.at("head.w"), parameters_.at("head.b"));

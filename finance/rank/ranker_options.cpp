@@ -61,14 +61,23 @@ void check(const RankerOptions& o) {
   require(o.self_heads >= 1 && o.width % o.self_heads == 0,
           "the width " + std::to_string(o.width) + " is no multiple of " +
               std::to_string(o.self_heads) + " heads among features");
-  require(o.dropout >= 0 && o.dropout < 1, "dropout must be at least 0 and below 1");
+  require(o.dropout >= 0 && o.dropout < 1 && o.input_dropout >= 0 && o.input_dropout < 1,
+          "dropout must be at least 0 and below 1");
 }
 
 void to_json(nlohmann::json& j, const RankerOptions& o) {
-  j = {{"model", to_string(o.model)},  {"width", o.width},           {"heads", o.heads},
-       {"layers", o.layers},           {"hidden", o.hidden},         {"dropout", o.dropout},
-       {"self_layers", o.self_layers}, {"self_heads", o.self_heads}, {"bounded", o.bounded},
-       {"features", o.features},       {"categories", o.categories}};
+  j = {{"model", to_string(o.model)},
+       {"width", o.width},
+       {"heads", o.heads},
+       {"layers", o.layers},
+       {"hidden", o.hidden},
+       {"dropout", o.dropout},
+       {"input_dropout", o.input_dropout},
+       {"self_layers", o.self_layers},
+       {"self_heads", o.self_heads},
+       {"bounded", o.bounded},
+       {"features", o.features},
+       {"categories", o.categories}};
 }
 
 void from_json(const nlohmann::json& j, RankerOptions& o) {
@@ -79,6 +88,7 @@ void from_json(const nlohmann::json& j, RankerOptions& o) {
   o.layers = get_or(j, "layers", kWhere, o.layers);
   o.hidden = get_or(j, "hidden", kWhere, o.hidden);
   o.dropout = get_or(j, "dropout", kWhere, o.dropout);
+  o.input_dropout = get_or(j, "input_dropout", kWhere, o.input_dropout);
   o.self_layers = get_or(j, "self_layers", kWhere, o.self_layers);
   o.self_heads = get_or(j, "self_heads", kWhere, o.self_heads);
   o.bounded = get_or(j, "bounded", kWhere, o.bounded);

@@ -29,6 +29,7 @@ struct RankerOptions {
   int64_t layers = 2;                       ///< across traders, or hidden layers of mlp
   int64_t hidden = 64;                      ///< of the feed-forward halves
   double dropout = 0.1;                     ///< of both branches of a layer
+  double input_dropout = 0;                 ///< of the features
   int64_t self_layers = 2, self_heads = 8;  ///< among features
   bool bounded = false;                     ///< tanh on the score, as published
   // Of the data:
