@@ -133,7 +133,7 @@ void declare_network(NetworkArgs& args, OptionTable& table) {
   table.add({.name = "bins",
              .target = &args.bins,
              .help = "quantiles at which what is made of a number may bend (piecewise linear "
-                     "encoding); 0: none",
+                     "encoding); 0: none (cross, mlp: 8; others 0)",
              .unit = "N",
              .min = 0,
              .max = 1000});
@@ -159,7 +159,8 @@ finance::TrainRunOptions NetworkArgs::resolve(const Context& context, bool valid
   take(weight_decay, t.weight_decay), take(patience, t.patience);
   take(average, o.fit.average);
   t.seed = static_cast<uint64_t>(context.common.seed);
-  o.members = members, o.pretrain = pretrain, o.bins = bins;
+  o.members = members, o.pretrain = pretrain;
+  take(bins, o.bins);
   if (!validated && (select || patience.value_or(0) > 0))
     throw UsageError("--select and --patience need validation lists; give --valid or --validation");
   finance::check(o.fit);

@@ -18,10 +18,10 @@ struct NetworkArgs {
   double money = 1;
   std::optional<std::string> select;
   std::optional<int64_t> width, heads, layers, hidden, self_layers, self_heads;
-  std::optional<int64_t> epochs, batch, patience;
+  std::optional<int64_t> epochs, batch, patience, bins;
   std::optional<double> dropout, input_dropout, lr, weight_decay, average;
   bool bounded = false;
-  int64_t members = 1, pretrain = 0, bins = 0;
+  int64_t members = 1, pretrain = 0;
 
   /// With --seed. Throws attn::UsageError. `validated`: whether lists choose the epoch.
   finance::TrainRunOptions resolve(const Context& context, bool validated) const;

@@ -45,7 +45,7 @@ void declare_files(TrainArgs& args, OptionTable& table) {
   table.add({.name = "validation",
              .target = &args.validation,
              .help = "without --valid: share of the lists of --train that do so, the last by "
-                     "--time, or drawn by --seed; 0: none",
+                     "--time, or drawn by --seed, for each of several --members anew; 0: none",
              .unit = "0..1",
              .min = 0,
              .max = 0.9});
@@ -86,6 +86,11 @@ struct Parts {
   std::vector<std::string> with;
 };
 
+// Several members, each with validation lists of its own.
+bool holds_out(const TrainArgs& args) {
+  return !args.valid && !args.lists.time && args.network.members > 1;
+}
+
 Parts read_parts(const TrainArgs& args, const Context& context) {
   const auto options = args.lists.options(context);
   Parts out;
@@ -113,7 +118,7 @@ Parts read_parts(const TrainArgs& args, const Context& context) {
     return out;
   }
   if (!args.valid_with.empty()) throw UsageError("--valid-with has no place without --valid");
-  if (args.validation == 0) {
+  if (args.validation == 0 || holds_out(args)) {
     out.train = std::move(lists);
     return out;
   }
@@ -197,6 +202,7 @@ int run(const TrainArgs& args, const Context& context) {
   auto options = args.network.resolve(context, args.valid || args.validation > 0);
   options.checkpoint_seconds = args.checkpoint_seconds;
   options.resume = args.resume;
+  if (holds_out(args)) options.hold_out = args.validation;
   const auto parts = read_parts(args, context);
   const finance::TrainRunData data{parts.train, parts.validation ? &*parts.validation : nullptr,
                                    args.lists.options(context), parts.with};

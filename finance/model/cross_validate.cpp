@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "finance/lists/split_lists.h"
 #include "libattn/train/metrics.h"
@@ -38,10 +39,12 @@ void place(const RankLists& all, const std::vector<int64_t>& test,
 
 }  // namespace
 
-CrossValidation cross_validate(const RankLists& lists, const TrainRunOptions& options,
-                               int64_t folds, double validation, const EvaluateOptions& evaluation,
+CrossValidation cross_validate(const RankLists& lists, const TrainRunOptions& given, int64_t folds,
+                               double validation, const EvaluateOptions& evaluation,
                                const attn::Hooks& hooks) {
-  const uint64_t seed = options.fit.optimisation.seed;
+  const uint64_t seed = given.fit.optimisation.seed;
+  TrainRunOptions options = given;
+  if (options.members > 1) options.hold_out = std::exchange(validation, 0);
   const auto parts = list_folds(lists.lists(), folds, seed);
   CrossValidation out;
   std::vector<double> pooled(static_cast<size_t>(lists.rows()));

@@ -16,8 +16,8 @@ struct CrossValidation {
 };
 
 /// In turn each of `folds` parts of the lists (list_folds) tests; a share `validation` of the
-/// others chooses the epoch and the thresholds, the rest trains. Throws as train_run and
-/// list_folds.
+/// others chooses the epoch and the thresholds, the rest trains; of several members each holds out
+/// a share of its own. Throws as train_run and list_folds.
 CrossValidation cross_validate(const RankLists& lists, const TrainRunOptions& options,
                                int64_t folds, double validation, const EvaluateOptions& evaluation,
                                const attn::Hooks& hooks);

@@ -68,38 +68,108 @@ void pretrain(const Ranker& ranker, const RankFitData& data, const TrainRunOptio
   ranker.take_self_stage(self);
 }
 
-/// A member and the epoch, from 1, that was kept.
+/// A member, the epoch, from 1, that was kept, and the lists that it held out, with its scores of
+/// them.
 struct Member {
   Ranker ranker;
   int64_t epoch = 0;
+  std::vector<int64_t> held = {};
+  std::vector<double> scores = {};
 };
 
-Member trained_member(const RankFitData& data, const TrainRunOptions& o, int64_t member,
-                      const fs::path& run, const attn::Hooks& hooks) {
-  RankFitOptions fit = o.fit;
-  if (member > 0)
-    fit.optimisation.seed =
-        attn::train::derive_seed(o.fit.optimisation.seed, "member", static_cast<uint64_t>(member));
-  const Ranker ranker(o.network, attn::train::derive_seed(fit.optimisation.seed, "network", 0));
-  if (o.pretrain > 0) pretrain(ranker, data, o, fit, member, run, hooks);
-  const auto result = fit_ranker(ranker, data, fit,
-                                 files_for(o, run, member_file("metrics", member, ".csv"),
-                                           member_file("checkpoint", member, ".safetensors")),
-                                 hooks);
-  return {ranker, result.best_epoch + 1};
+/// What member `number` holds out: every K-th of the lists in an order drawn by the run's seed, K
+/// the nearest to 1 / share.
+std::vector<int64_t> held_out(int64_t lists, double share, int64_t number, uint64_t seed) {
+  const auto parts = std::clamp<int64_t>(std::llround(1 / share), 2, std::max<int64_t>(lists, 2));
+  const auto order = attn::train::permutation(lists, attn::train::derive_seed(seed, "hold out", 0));
+  std::vector<int64_t> held;
+  for (int64_t i = number % parts; i < lists; i += parts)
+    held.push_back(order[static_cast<size_t>(i)]);
+  std::sort(held.begin(), held.end());
+  return held;
 }
 
-Thresholds thresholds_of(const RankLists& train, const RankLists* validation,
-                         const std::vector<double>& scores) {
+/// All others, ascending.
+std::vector<int64_t> others(int64_t lists, const std::vector<int64_t>& held) {
+  std::vector<int64_t> out;
+  for (int64_t l = 0; l < lists; ++l)
+    if (!std::binary_search(held.begin(), held.end(), l)) out.push_back(l);
+  return out;
+}
+
+Member trained_member(const RankFitData& all, const TrainRunOptions& o, int64_t number,
+                      const fs::path& run, const attn::Hooks& hooks) {
+  Member member{Ranker(o.network, uint64_t{0})};
+  RankFitOptions fit = o.fit;
+  if (number > 0)
+    fit.optimisation.seed =
+        attn::train::derive_seed(o.fit.optimisation.seed, "member", static_cast<uint64_t>(number));
+  member.ranker = Ranker(o.network, attn::train::derive_seed(fit.optimisation.seed, "network", 0));
+  const bool holds_out = all.validation == nullptr && o.hold_out > 0;
+  RankSet train, validation;
+  if (holds_out) {
+    member.held = held_out(all.train.lists(), o.hold_out, number, o.fit.optimisation.seed);
+    train = subset(all.train, others(all.train.lists(), member.held));
+    validation = subset(all.train, member.held);
+  }
+  const RankFitData data{holds_out ? train : all.train, holds_out ? &validation : all.validation,
+                         all.digest};
+  if (o.pretrain > 0) pretrain(member.ranker, data, o, fit, number, run, hooks);
+  const auto result = fit_ranker(member.ranker, data, fit,
+                                 files_for(o, run, member_file("metrics", number, ".csv"),
+                                           member_file("checkpoint", number, ".safetensors")),
+                                 hooks);
+  member.epoch = result.best_epoch + 1;
+  const attn::ProbePause repeated;
+  if (holds_out) member.scores = scores_of(member.ranker, validation, hooks);
+  return member;
+}
+
+/// Lists that choose thresholds, and their scores.
+struct Judged {
+  RankLists lists;
+  std::vector<double> scores;
+};
+
+/// The lists that members held out, with the mean of what those said that did.
+Judged judged_by_members(const RankLists& train, const std::vector<Member>& members) {
+  std::vector<double> sum(static_cast<size_t>(train.rows()), 0);
+  std::vector<int64_t> count(static_cast<size_t>(train.lists()), 0);
+  for (const Member& member : members) {
+    size_t at = 0;
+    for (const int64_t l : member.held) {
+      ++count[static_cast<size_t>(l)];
+      for (int64_t r = train.offsets[static_cast<size_t>(l)];
+           r < train.offsets[static_cast<size_t>(l) + 1]; ++r)
+        sum[static_cast<size_t>(r)] += member.scores[at++];
+    }
+  }
+  Judged out;
+  std::vector<int64_t> which;
+  for (int64_t l = 0; l < train.lists(); ++l) {
+    const auto times = static_cast<double>(count[static_cast<size_t>(l)]);
+    if (times == 0) continue;
+    which.push_back(l);
+    for (int64_t r = train.offsets[static_cast<size_t>(l)];
+         r < train.offsets[static_cast<size_t>(l) + 1]; ++r)
+      out.scores.push_back(sum[static_cast<size_t>(r)] / times);
+  }
+  out.lists = selected(train, which);
+  out.lists.name = train.name + ", held out";
+  return out;
+}
+
+Thresholds thresholds_of(const RankLists& train, const Judged* judged) {
   Thresholds t;
   if (!train.label.empty()) {
     const auto positive =
         std::count_if(train.label.begin(), train.label.end(), [](double y) { return y > 0; });
     t.prior = static_cast<double>(positive) / static_cast<double>(train.rows());
   }
-  if (validation == nullptr || scores.empty()) return t;
-  if (!validation->label.empty()) t.macro_f1 = tuned_threshold(scores, validation->label);
-  if (!validation->profit.empty()) t.money = money_threshold(scores, validation->profit, {});
+  if (judged == nullptr) return t;
+  const RankLists& lists = judged->lists;
+  if (!lists.label.empty()) t.macro_f1 = tuned_threshold(judged->scores, lists.label);
+  if (!lists.profit.empty()) t.money = money_threshold(judged->scores, lists.profit, {});
   return t;
 }
 
@@ -108,6 +178,15 @@ json metrics_json(const std::vector<Metric>& metrics) {
   for (const Metric& m : metrics)
     out[m.name] = std::isfinite(m.value) ? json(m.value) : json(nullptr);
   return out;
+}
+
+json validation_metrics(const Judged& judged, const Thresholds& thresholds) {
+  MetricsOptions options;
+  options.resamples = 0;
+  options.threshold = thresholds.macro_f1.value_or(0);
+  const RankLists& lists = judged.lists;
+  return metrics_json(
+      rank_metrics({lists.offsets, judged.scores, lists.label, lists.profit}, options));
 }
 
 void check_run(const TrainRunData& data, const TrainRunOptions& o, const attn::Hooks& hooks) {
@@ -137,6 +216,7 @@ TrainRunOptions default_run(RankModel model, LossKind loss) {
   t.epochs = 30, t.batch = 32, t.lr = 1e-3, t.weight_decay = 1e-2, t.clip_norm = 1;
   t.schedule = attn::train::LrSchedule::cosine, t.warm_up = 0.05;
   o.fit.average = 0.98;
+  if (model == RankModel::cross || model == RankModel::mlp) o.bins = 8;
   if (model == RankModel::linear) t.lr = 1e-2;
   return o;
 }
@@ -172,25 +252,24 @@ TrainedRanker train_run(const TrainRunData& data, const TrainRunOptions& given, 
     members.push_back(trained_member(fit_data, o, i, run, hooks));
   for (const Member& member : members) model.members.push_back(member.ranker);
   model.fit = o.fit, model.columns = data.columns, model.with = data.with;
-  std::vector<double> scores;
+  std::optional<Judged> judged;
   if (data.validation != nullptr) {
     const attn::ProbePause repeated;
-    scores = model_scores(model, *data.validation, hooks);
-    MetricsOptions metrics;
-    metrics.resamples = 0;
-    model.metrics["validation"] = metrics_json(rank_metrics(
-        {validation->offsets, scores, validation->label, validation->profit}, metrics));
+    judged = Judged{*data.validation, model_scores(model, *data.validation, hooks)};
+  } else if (o.hold_out > 0) {
+    judged = judged_by_members(data.train, members);
   }
-  model.thresholds = thresholds_of(data.train, data.validation, scores);
+  model.thresholds = thresholds_of(data.train, judged ? &*judged : nullptr);
+  if (judged) model.metrics["validation"] = validation_metrics(*judged, model.thresholds);
   model.training = {
       {"digest", digest},
       {"best_epoch", members.front().epoch},
       {"train",
        {{"name", data.train.name}, {"lists", data.train.lists()}, {"rows", data.train.rows()}}}};
-  if (data.validation != nullptr)
-    model.training["validation"] = {{"name", data.validation->name},
-                                    {"lists", data.validation->lists()},
-                                    {"rows", data.validation->rows()}};
+  if (judged)
+    model.training["validation"] = {{"name", judged->lists.name},
+                                    {"lists", judged->lists.lists()},
+                                    {"rows", judged->lists.rows()}};
   if (run.empty()) return model;
   save_rank_model(run / kModelFile, model);
   for (int64_t i = 0; i < o.members; ++i)

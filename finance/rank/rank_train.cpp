@@ -247,6 +247,16 @@ void check(const RankFitOptions& o) {
   if (!(o.loss.money > 0)) throw attn::UsageError("the unit of money must be above 0");
 }
 
+RankSet subset(const RankSet& set, std::span<const int64_t> which) {
+  const RankBatch batch = gather(set, which);
+  const auto offsets = offsets_of(batch);
+  return {batch.features,
+          batch.codes,
+          {offsets.begin(), offsets.end()},
+          gathered(set.label, set, which),
+          gathered(set.profit, set, which)};
+}
+
 RankBatch gather(const RankSet& set, std::span<const int64_t> which) {
   std::vector<int64_t> rows, offsets{0};
   for (const int64_t l : which) {

@@ -63,6 +63,9 @@ std::vector<double> scores_of(const Ranker& ranker, const RankSet& set, const at
 double selection_score(const SelectBy& select, const LossOptions& loss, const RankSet& set,
                        std::span<const double> scores);
 
+/// The lists at `which` of `set`, in that order.
+RankSet subset(const RankSet& set, std::span<const int64_t> which);
+
 /// The lists at `which` of `set` as one batch.
 RankBatch gather(const RankSet& set, std::span<const int64_t> which);
 
