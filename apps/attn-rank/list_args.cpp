@@ -19,21 +19,21 @@ void take(const std::optional<T>& given, T& target) {
 void declare_costs(ListArgs& args, OptionTable& table) {
   table.add({.name = "cost-fp",
              .target = &args.cost_fp,
-             .help = "column of what it costs to flag a row wrongly; with the other three: profit "
+             .help = "what it costs to flag a row wrongly; with the other three: profit "
                      "is the money that flagging the row saves",
-             .unit = "COLUMN"});
+             .unit = "COLUMN|X"});
   table.add({.name = "cost-fn",
              .target = &args.cost_fn,
              .help = "... not to flag it wrongly",
-             .unit = "COLUMN"});
+             .unit = "COLUMN|X"});
   table.add({.name = "cost-tp",
              .target = &args.cost_tp,
              .help = "... to flag it rightly",
-             .unit = "COLUMN"});
+             .unit = "COLUMN|X"});
   table.add({.name = "cost-tn",
              .target = &args.cost_tn,
              .help = "... not to flag it rightly",
-             .unit = "COLUMN"});
+             .unit = "COLUMN|X"});
 }
 
 // What every file may be told.

@@ -41,13 +41,23 @@ Names cost_names(const CostColumns& costs) {
   return {costs.fp, costs.fn, costs.tp, costs.tn};
 }
 
+/// Those that are columns, not numbers.
+Names cost_columns(const CostColumns& costs) {
+  Names names = cost_names(costs);
+  std::erase_if(names, [](const std::string& cost) {
+    double number = 0;
+    return cost.empty() || attn::io::parse_finite(cost, number);
+  });
+  return names;
+}
+
 void check_meanings(const ListOptions& o) {
   Meanings all;
   all.add(o.list, "the list");
   if (o.time != o.list) all.add(o.time, "the time");
   all.add(o.label, "the label");
   all.add(o.profit, "the profit");
-  all.add(cost_names(o.costs), "a cost");
+  all.add(cost_columns(o.costs), "a cost");
   all.add(o.features, "a feature");
   all.add(o.categorical, "a category");
   all.add(o.ignore, "ignored");
@@ -62,11 +72,11 @@ void check_costs(const ListOptions& o) {
   if (!o.costs.given()) return;
   if (contains(cost_names(o.costs), ""))
     throw UsageError(
-        "the costs of false and true positives and negatives are four columns; name all four or "
+        "the costs of false and true positives and negatives are four; name all four or "
         "none");
   if (!o.profit.empty())
     throw UsageError("the profit is column " + quote_text(o.profit) +
-                     " or made of four columns of costs; name one of the two");
+                     " or made of four costs; name one of the two");
   if (o.label.empty())
     throw UsageError(
         "the money that costs make depends on the label; name the column of the label");
@@ -113,7 +123,7 @@ ListColumns named_columns(const ListOptions& o, const attn::io::TableStream& tab
   columns.keep = all(o.keep);
   if (o.features.empty()) all(o.ignore);
   if (o.costs.given()) {
-    const Names costs = cost_names(o.costs);
+    const Names costs = cost_columns(o.costs);
     const bool there = std::all_of(costs.begin(), costs.end(),
                                    [&](const std::string& name) { return table.has(name); });
     if (o.need_profit && columns.label.empty())
@@ -130,7 +140,7 @@ ListColumns named_columns(const ListOptions& o, const attn::io::TableStream& tab
 void find_features(ListColumns& columns, const ListOptions& o, const attn::io::Table& rows) {
   columns.found_features = o.features.empty();
   Names named = {o.list, o.label, o.profit, o.time};
-  for (const Names& more : {cost_names(o.costs), o.features, o.categorical, o.ignore, o.keep})
+  for (const Names& more : {cost_columns(o.costs), o.features, o.categorical, o.ignore, o.keep})
     named.insert(named.end(), more.begin(), more.end());
   for (const std::string& column : rows.columns()) {
     if (contains(named, column)) continue;

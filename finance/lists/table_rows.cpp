@@ -46,11 +46,19 @@ std::vector<double> labels_of(const Table& table, const std::string& column) {
   return labels;
 }
 
+/// A cost of every row: a number, or a column.
+std::vector<double> costs_of(const Table& table, const std::string& cost) {
+  double number = 0;
+  if (attn::io::parse_finite(cost, number))
+    return std::vector<double>(static_cast<size_t>(table.rows()), number);
+  return table.doubles(cost);
+}
+
 /// C_FN - C_TP where the label is positive, C_TN - C_FP where it is 0.
 std::vector<double> money_of(const Table& table, const CostColumns& costs,
                              const std::vector<double>& label) {
-  const std::vector<double> fp = table.doubles(costs.fp), fn = table.doubles(costs.fn);
-  const std::vector<double> tp = table.doubles(costs.tp), tn = table.doubles(costs.tn);
+  const std::vector<double> fp = costs_of(table, costs.fp), fn = costs_of(table, costs.fn);
+  const std::vector<double> tp = costs_of(table, costs.tp), tn = costs_of(table, costs.tn);
   std::vector<double> money(label.size());
   for (size_t i = 0; i < money.size(); ++i) {
     money[i] = label[i] > 0 ? fn[i] - tp[i] : tn[i] - fp[i];

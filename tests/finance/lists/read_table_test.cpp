@@ -161,6 +161,14 @@ TEST_F(ReadTable, CostsMakeTheProfit) {
   EXPECT_THROW(read(text, o), attn::UsageError);
 }
 
+TEST_F(ReadTable, CostsMayBeNumbers) {
+  const ListOptions o{
+      .list = "q", .label = "y", .costs = {.fp = "5", .fn = "amount", .tp = "5", .tn = "0"}};
+  const RankLists lists = read("q,f,y,amount\na,1,1,90\na,2,0,40\n", o);
+  EXPECT_THAT(lists.profit, ElementsAre(90 - 5, 0 - 5));
+  EXPECT_THAT(lists.feature_names, ElementsAre("f"));
+}
+
 TEST_F(ReadTable, OptionsThatContradictEachOther) {
   const std::string text = "q,f,y,p\na,1,0,2\n";
   const CostColumns costs{.fp = "a", .fn = "b", .tp = "c", .tn = "d"};
