@@ -144,9 +144,10 @@ void find_features(ListColumns& columns, const ListOptions& o, const attn::io::T
     named.insert(named.end(), more.begin(), more.end());
   for (const std::string& column : rows.columns()) {
     if (contains(named, column)) continue;
+    // A column without a name is what row numbers are written in: what they tell is no feature.
     // With infinities: a column of numbers that holds one is refused later, not passed over.
     const bool numbers =
-        columns.found_features &&
+        columns.found_features && !column.starts_with("unnamed ") &&
         rows.holds_numbers(column, {.allow_missing = true, .allow_nonfinite = true});
     (numbers ? columns.features : columns.unused).push_back(column);
   }

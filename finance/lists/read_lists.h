@@ -41,7 +41,8 @@ struct ListOptions {
   std::string time = {};    ///< column whose first value in a list is the list's time
   CostColumns costs = {};
   /// Exactly these, in this order, as a trained model wants them; the other columns are unused.
-  /// Empty: every other column that holds numbers only, as the first rows (8 MiB of text) show. Of
+  /// Empty: every other column with a name that holds numbers only, as the first rows (8 MiB of
+  /// text) show. Of
   /// svmrank and LIBSVM the ids, "1", "2", ...: one that a row or the file does not name is 0;
   /// empty: those that occur, by ascending id, for which the file is read whole.
   std::vector<std::string> features = {};

@@ -45,8 +45,7 @@ TEST_F(ListFiles, SimulatedMarket) {
 TEST_F(ListFiles, CreditCardsInListsOfTwenty) {
   const auto path = shared_data("finance/creditcard_sample/creditcard_sample.csv");
   ATTN_NEED_SHARED_DATA(path);
-  const RankLists lists = read_lists(
-      path, {.label = "Class", .profit = "Amount", .ignore = {"unnamed 1"}, .list_size = 20});
+  const RankLists lists = read_lists(path, {.label = "Class", .profit = "Amount", .list_size = 20});
   EXPECT_EQ(lists.rows(), 1722);
   EXPECT_EQ(lists.lists(), 87);
   EXPECT_EQ(lists.width(), 29);  // Time, V1 ... V28

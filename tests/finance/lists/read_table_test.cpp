@@ -57,7 +57,8 @@ TEST_F(ReadTable, DialectsAndShapesOfFiles) {
   expect_same(read("\xEF\xBB\xBFq,f\r\n1,5\r\n1,6\r\n2,7\r\n", {.list = "q"}), plain);
   expect_same(read("q\tf\n1\t5\n1\t6\n2\t7", {.list = "q"}, "x.tsv"), plain);
   const RankLists unnamed = read(",q,f\n0,1,5\n1,1,6\n", {.list = "q"});
-  EXPECT_THAT(unnamed.feature_names, ElementsAre("unnamed 1", "f"));
+  EXPECT_THAT(unnamed.feature_names, ElementsAre("f"));
+  EXPECT_THAT(unnamed.unused, ElementsAre("unnamed 1"));
   const attn::test::PipedInput input("q,f\n1,5\n1,6\n2,7\n");
   expect_same(read_lists("-", {.list = "q"}), plain);
 }
