@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 #include <map>
 #include <sstream>
@@ -21,6 +22,7 @@ struct Options {
   std::string cases;
   int repeats = 7;
   std::map<std::string, std::string> own;  // a benchmark's own options, each with its value
+  std::map<std::string, bool> flags;       // those without one: whether they were given
 };
 
 inline int positive(const std::string& text) {
@@ -36,7 +38,8 @@ inline int positive(const std::string& text) {
   return value;
 }
 
-/// --json, --quick, --cases, --repeats, --threads, --help, and those of `own`, from `options` on;
+/// --json, --quick, --cases, --repeats, --threads, --help, and those of `own` and `flags`, from
+/// `options` on;
 /// throws std::invalid_argument.
 inline Options parse(int argc, char** argv, Options options = {}) {
   for (int i = 1; i < argc; ++i) {
@@ -65,6 +68,8 @@ inline Options parse(int argc, char** argv, Options options = {}) {
         throw std::invalid_argument("--threads is empty; give numbers such as 1,2");
     } else if (options.own.count(key) > 0) {
       options.own[key] = value();
+    } else if (options.flags.count(key) > 0) {
+      options.flags[key] = true;
     } else {
       throw std::invalid_argument("unknown option '" + key + "'");
     }
@@ -95,6 +100,16 @@ double seconds_of(int times, const Run& run) {
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < times; ++i) run();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / times;
+}
+
+/// The same, on one thread of the processor's time, which other work on the machine takes nothing
+/// of; on more of the clock's.
+template <class Run>
+double processor_seconds_of(int threads, int times, const Run& run) {
+  if (threads > 1) return seconds_of(times, run);
+  const std::clock_t start = std::clock();
+  for (int i = 0; i < times; ++i) run();
+  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / times;
 }
 
 /// Memory that is freed stays with the process, ours and the peers' alike: otherwise every large

@@ -9,7 +9,6 @@
 #include <c10/core/GradMode.h>
 
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -43,6 +42,8 @@ using attn::bench::best;
 using attn::bench::median_ratio;
 using attn::bench::Options;
 using attn::bench::PeerProcess;
+using attn::bench::processor_seconds_of;
+using attn::bench::python_of;
 using nlohmann::json;
 using timeseries::Forecaster;
 using timeseries::WindowBatch;
@@ -211,16 +212,6 @@ void write_peer(const Subjects& subjects, const fs::path& path) {
   attn::train::write_tensors(path, tensors, {{"options", options.dump()}});
 }
 
-/// Seconds of one of `times` calls: on one thread the processor's, which other work on the machine
-/// takes nothing of; on more the clock's.
-template <class Run>
-double seconds_of(int threads, int times, const Run& run) {
-  if (threads > 1) return attn::bench::seconds_of(times, run);
-  const std::clock_t start = std::clock();
-  for (int i = 0; i < times; ++i) run();
-  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / times;
-}
-
 struct Case {
   std::string network, pass;
   std::function<void(Subject&)> run;
@@ -269,7 +260,7 @@ std::vector<Row> measure(const std::vector<Case>& cases, const Subjects& subject
     for (size_t i = 0; i < cases.size(); ++i) {
       const Case& c = cases[i];
       Subject& subject = *subjects.by_name.at(c.network);
-      const double ours = seconds_of(threads, inner[i], [&] { c.run(subject); });
+      const double ours = processor_seconds_of(threads, inner[i], [&] { c.run(subject); });
       if (r > 0) rows[i].ours.push_back(ours);
       inner[i] = std::max(1, static_cast<int>(0.05 / ours));
       if (peer == nullptr || c.network != "reference") continue;
@@ -333,22 +324,6 @@ json to_json(const std::vector<Row>& rows) {
     all.push_back(entry);
   }
   return all;
-}
-
-/// The Python of --peer, or of `./dev peers`; empty: none.
-std::string python_of(const std::string& given) {
-  if (given == "none") return {};
-  if (!given.empty()) return given;
-  std::string path;
-  if (FILE* pipe = popen("'" ATTN_SOURCE_DIR "/dev' peers --path 2>/dev/null", "r")) {
-    for (int c = std::fgetc(pipe); c != EOF && c != '\n'; c = std::fgetc(pipe))
-      path += static_cast<char>(c);
-    pclose(pipe);
-  }
-  if (path.empty())
-    std::cerr
-        << "no Python with LibTorch to compare with: run ./dev peers, or name one by --peer\n";
-  return path;
 }
 
 std::vector<Case> cases_of(const Options& options) {

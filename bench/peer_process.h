@@ -9,6 +9,7 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -56,6 +57,13 @@ class PeerProcess {
     }
     return nlohmann::json::parse(line);
   }
+  /// The one JSON value that it says until its end.
+  nlohmann::json whole() {
+    std::string text;
+    for (int c = std::fgetc(in_); c != EOF; c = std::fgetc(in_)) text += static_cast<char>(c);
+    if (text.empty()) throw std::runtime_error("the peer " + name_ + " ended before its answer");
+    return nlohmann::json::parse(text);
+  }
   nlohmann::json ask(const std::string& line) {
     std::fputs((line + "\n").c_str(), out_);
     std::fflush(out_);
@@ -73,5 +81,21 @@ class PeerProcess {
   pid_t process_ = -1;
   FILE *in_ = nullptr, *out_ = nullptr;
 };
+
+/// The Python of --peer, or of `./dev peers`; empty, which is told: none.
+inline std::string python_of(const std::string& given) {
+  if (given == "none") return {};
+  if (!given.empty()) return given;
+  std::string path;
+  if (FILE* pipe = popen("'" ATTN_SOURCE_DIR "/dev' peers --path 2>/dev/null", "r")) {
+    for (int c = std::fgetc(pipe); c != EOF && c != '\n'; c = std::fgetc(pipe))
+      path += static_cast<char>(c);
+    pclose(pipe);
+  }
+  if (path.empty())
+    std::cerr << "no Python of the peers to compare with: run ./dev peers, or name one by --peer; "
+                 "what follows is ours alone\n";
+  return path;
+}
 
 }  // namespace attn::bench

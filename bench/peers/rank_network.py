@@ -10,16 +10,17 @@ of standard input at a time instead, so that ours and this one can take turns. -
 with their gradients over all lists in one batch without dropout: loss.NAME (1), gradient.NAME.PARAMETER for the losses
 pa-bce and bce. --make makes such a FILE from a seed.
 
-Cases: score (all lists), one-list (the first), epoch and epoch-bce (one training epoch over the first train.lists).
+Cases: score (all lists), one-list (the first), epoch and epoch-bce (one training epoch over the first train.lists),
+loss (pa-bce and its gradient of the first train.batch lists) and loss-long (of the first 5000 rows as one list).
 
 Weights, float32, all (out, in):
     embed.w1 (d,F)  embed.b1 (d)  embed.w2 (d,d)  embed.b2 (d)          h = w2 gelu(w1 x + b1) + b2
     blocks.I.norm1 (d)  blocks.I.qkv (3d,d)  blocks.I.out (d,d)         h += out MHA(qkv norm1(h)), within a list
     blocks.I.norm2 (d)  blocks.I.w1 (hidden,d)  blocks.I.w2 (d,hidden)  h += w2 gelu(w1 norm2(h))
-    norm (d)  head.w1 (d,d)  head.b1 (d)  head.w2 (1,d)  head.b2 (1)    s = w2 gelu(w1 norm(h) + b1) + b2
+    head.w1 (d,d)  head.b1 (d)  head.w2 (1,d)  head.b2 (1)              s = w2 gelu(w1 norm(h) + b1) + b2
     mean (F), scale (F), where given: x = (features - mean) / scale
-gelu with the exact erf; norms are LayerNorm with weight alone, eps 1e-5; the rows of qkv are those of q, k, v, each of
-heads in turn; dropout in training behind out and blocks.I.w2.
+gelu with the exact erf; norms are LayerNorm with weight alone, eps 1e-5, that of the head without; the rows of qkv are
+those of q, k, v, each of heads in turn; dropout in training behind out and blocks.I.w2.
 Lists: features (R,F) float32, offsets (L+1) int64, profit (R) and label (R) float32 or float64; scores (R), if any.
 Metadata "options": {"network": {"features", "width", "heads", "blocks", "hidden", "dropout"}, "train": {"lr",
 "weight_decay", "batch", "lists"}}.
@@ -86,7 +87,7 @@ class Ranker(nn.Module):
         self.register_buffer("scale", torch.ones(o["features"]))
         self.embed = nn.ModuleDict({"w1": nn.Linear(o["features"], d), "w2": nn.Linear(d, d)})
         self.blocks = nn.ModuleList(Block(*block) for _ in range(o["blocks"]))
-        self.norm = nn.LayerNorm(d, bias=False)
+        self.norm = nn.LayerNorm(d, elementwise_affine=False)
         self.head = nn.ModuleDict({"w1": nn.Linear(d, d), "w2": nn.Linear(d, 1)})
 
     def forward(self, features, real=None):
@@ -170,6 +171,8 @@ class Bench:
             "one-list": lambda: self.score_of([slice(0, 1)]),
             "epoch": lambda: self.epoch(pa_bce, self.lists.profit),
             "epoch-bce": lambda: self.epoch(bce, self.lists.label),
+            "loss": lambda: self.loss_of(self.lists.profit[:train["batch"]]),
+            "loss-long": lambda: self.loss_of(self.lists.profit.flatten()[None, :5000]),
         }
 
     def choose_batch(self):
@@ -195,6 +198,9 @@ class Bench:
             self.optimiser.zero_grad()
             loss(self.model(features, real), aim, real).backward()
             self.optimiser.step()
+
+    def loss_of(self, profit):
+        pa_bce(torch.randn(profit.shape, requires_grad=True), profit, None).backward()
 
     def scores(self):
         """(R)"""
