@@ -39,7 +39,7 @@ void declare(CompareArgs& args, OptionTable& table) {
   table.add({.name = "out", .target = &args.out, .help = "a page", .unit = "FILE.html"});
   table.add(
       {.name = "each", .target = &args.each, .help = "every pair, not each against the first"});
-  declare_lists(args.lists, table, false);
+  declare_lists(args.lists, table, ListUse::learned);
   declare_judging(args.judge, table);
 }
 
@@ -65,8 +65,8 @@ std::string text_of(const finance::ScoreComparison& result, const std::vector<st
 int run(const CompareArgs& args, const Context& context) {
   context.if_interrupted = "a comparison keeps nothing";
   if (args.out) {
-    io::refuse_overwriting({*args.out}, {args.data});
-    io::require_writable(*args.out, "--out");
+    io::refuse_overwriting({*args.out}, files_read({args.data}, args.lists, args.files));
+    require_page(*args.out, "--out");
   }
   const auto options = args.judge.options(context);
   ListArgs columns = args.lists;

@@ -51,7 +51,7 @@ void declare(CvArgs& args, OptionTable& table) {
              .help = "scores of other models as features: FILE or FILE:COLUMN; they must come from "
                      "models that did not see the row"});
   table.add({.name = "out", .target = &args.out, .help = "run directory: run.json", .unit = "DIR"});
-  declare_lists(args.lists, table, false);
+  declare_lists(args.lists, table, ListUse::learned);
   declare_network(args.network, table);
   declare_judging(args.judge, table);
 }
@@ -61,16 +61,19 @@ std::string text_of(const nlohmann::json& document) {
   const auto cell = [](const nlohmann::json& value) {
     return value.is_number() ? figure(value.get<double>()) : std::string("-");
   };
-  for (const auto& [name, value] : document.at("mean").items())
+  for (const auto& name : metric_names(document.at("mean"))) {
+    const auto& value = document.at("mean").at(name);
     rows.push_back(
         {name, cell(value.at("mean")), cell(value.at("sd")), cell(document.at("pooled").at(name))});
+  }
   return text_table(rows);
 }
 
 int run(const CvArgs& args, const Context& context) {
   context.if_interrupted = "a cross-validation keeps nothing";
   const fs::path page = context.common.attention_report.value_or(fs::path());
-  io::refuse_overwriting({page, args.out ? *args.out / "run.json" : fs::path()}, {args.data});
+  io::refuse_overwriting({page, args.out ? *args.out / "run.json" : fs::path()},
+                         files_read({args.data}, args.lists, args.with));
   const auto options = args.network.resolve(context, args.validation > 0);
   const auto judge = args.judge.options(context);
   ListArgs columns = args.lists;

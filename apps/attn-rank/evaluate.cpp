@@ -22,7 +22,7 @@ int run(const EvaluateArgs& args, const Context& context) {
   context.if_interrupted = "an evaluation keeps nothing";
   const std::filesystem::path page =
       context.common.attention_report.value_or(std::filesystem::path());
-  io::refuse_overwriting({page}, {args.scored.data});
+  io::refuse_overwriting({page}, files_read(args.scored));
   const auto options = args.judge.options(context);
   const AttentionReport attention(context);
   auto scored = read_scored(args.scored, args.judge.stake, context);

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "apps/common/tables.h"
 #include "attn/error.h"
@@ -105,7 +108,15 @@ void declare_scored(ScoredArgs& args, OptionTable& table) {
   table.add({.name = "with",
              .target = &args.with,
              .help = "scores of other models that the training had, too: FILE or FILE:COLUMN"});
-  declare_lists(args.lists, table, true);
+  declare_lists(args.lists, table, ListUse::judged);
+}
+
+std::vector<std::filesystem::path> files_read(const ScoredArgs& args) {
+  std::vector<std::string> scores = args.with;
+  if (args.scores) scores.push_back(*args.scores);
+  auto files = files_read({args.data}, args.lists, scores);
+  if (args.run) files.push_back(finance::model_path(*args.run));
+  return files;
 }
 
 Scored read_scored(const ScoredArgs& args, const std::optional<std::string>& stake,
@@ -119,8 +130,10 @@ Scored read_scored(const ScoredArgs& args, const std::optional<std::string>& sta
     out.model = finance::load_rank_model(*args.run);
     out.name = args.run->string();
     out.thresholds = out.model->thresholds;
+    const auto with = read_score_files(args.with);
+    finance::check_with(*out.model, with);
     out.lists = read_told(args.data, columns.options_for(*out.model, true, context));
-    finance::add_score_features(out.lists, read_score_files(args.with));
+    finance::add_score_features(out.lists, with);
     out.scores = finance::model_scores(*out.model, out.lists, context.hooks);
     return out;
   }
@@ -129,6 +142,20 @@ Scored read_scored(const ScoredArgs& args, const std::optional<std::string>& sta
   out.lists = read_told(args.data, columns.options(context));
   out.scores = finance::scores_for(read_score_files({*args.scores}).front(), out.lists);
   return out;
+}
+
+std::vector<std::string> metric_names(const nlohmann::json& metrics) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : metrics.items()) names.push_back(name);
+  const auto key = [](const std::string& name) {
+    const size_t at = name.find('@');
+    return std::pair(name.substr(0, at), at == std::string::npos
+                                             ? 0L
+                                             : std::strtol(name.c_str() + at + 1, nullptr, 10));
+  };
+  std::sort(names.begin(), names.end(),
+            [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  return names;
 }
 
 std::string evaluation_text(const finance::Evaluation& e) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ struct ScoredArgs {
   ListArgs lists;
 };
 void declare_scored(ScoredArgs& args, OptionTable& table);
+/// All files that they name.
+std::vector<std::filesystem::path> files_read(const ScoredArgs& args);
 
 /// What was read and scored.
 struct Scored {
@@ -48,6 +51,9 @@ struct Scored {
 /// Reads --data with labels and profits, and scores it. `stake`: a column to have at hand.
 Scored read_scored(const ScoredArgs& args, const std::optional<std::string>& stake,
                    const Context& context);
+
+/// The keys of {"ndcg@1": , ...}, with @K in the order of numbers.
+std::vector<std::string> metric_names(const nlohmann::json& metrics);
 
 /// Metrics with their intervals, and the hedge, for people.
 std::string evaluation_text(const finance::Evaluation& evaluation);

@@ -19,7 +19,7 @@ void declare(InfoArgs& args, OptionTable& table) {
              .help = "a table of lists, a model file, or a run directory",
              .required = true,
              .positional = true});
-  declare_lists(args.lists, table, false);
+  declare_lists(args.lists, table, ListUse::learned);
 }
 
 int run(const InfoArgs& args, const Context& context) {

@@ -7,9 +7,24 @@
 #include "apps/common/tables.h"
 #include "attn/error.h"
 #include "libattn/io/nearest_name.h"
+#include "libattn/io/outputs.h"
 
 namespace attn::app {
 namespace {
+
+namespace fs = std::filesystem;
+
+/// FILE or FILE:COLUMN.
+struct ScoreWord {
+  fs::path path;
+  std::string column;
+};
+
+ScoreWord score_word(const std::string& word) {
+  const size_t colon = word.rfind(':');
+  if (colon == std::string::npos || fs::exists(word)) return {word, ""};
+  return {word.substr(0, colon), word.substr(colon + 1)};
+}
 
 template <class T>
 void take(const std::optional<T>& given, T& target) {
@@ -36,28 +51,7 @@ void declare_costs(ListArgs& args, OptionTable& table) {
              .unit = "COLUMN|X"});
 }
 
-// What every file may be told.
-void fill(const ListArgs& args, const Context& context, finance::ListOptions& o) {
-  o.format = finance::parse_list_format(args.format);
-  take(args.list, o.list), take(args.label, o.label), take(args.profit, o.profit);
-  take(args.time, o.time);
-  take(args.cost_fp, o.costs.fp), take(args.cost_fn, o.costs.fn);
-  take(args.cost_tp, o.costs.tp), take(args.cost_tn, o.costs.tn);
-  if (args.profit && !args.cost_fp) o.costs = {};
-  if (args.cost_fp && !args.profit) o.profit.clear();
-  if (args.lengths || args.list_size) o.list.clear();
-  o.lengths = args.lengths;
-  o.list_size = args.list_size;
-  o.seed = static_cast<uint64_t>(context.common.seed);
-  for (const auto& name : split_names(args.keep))
-    if (std::find(o.keep.begin(), o.keep.end(), name) == o.keep.end()) o.keep.push_back(name);
-}
-
-}  // namespace
-
-void declare_lists(ListArgs& args, OptionTable& table, bool of_model) {
-  table.group(of_model ? "Columns (those of the training where they are not named)" : "Columns");
-  table.add({.name = "list", .target = &args.list, .help = "list of a row", .unit = "COLUMN"});
+void declare_outcomes(ListArgs& args, OptionTable& table) {
   table.add({.name = "label",
              .target = &args.label,
              .help = "relevance, a number from 0 on; above 0: risky",
@@ -71,18 +65,9 @@ void declare_lists(ListArgs& args, OptionTable& table, bool of_model) {
              .target = &args.time,
              .help = "when a list is, for splits and pictures by time",
              .unit = "COLUMN"});
-  if (!of_model) {
-    table.add({.name = "features",
-               .target = &args.features,
-               .help = "columns of numbers to learn from (all others that hold numbers)"});
-    table.add({.name = "categorical",
-               .target = &args.categorical,
-               .help = "columns of words to learn from"});
-    table.add({.name = "ignore", .target = &args.ignore, .help = "columns to leave alone"});
-  }
-  table.add({.name = "keep",
-             .target = &args.keep,
-             .help = "columns of numbers to have at hand, such as the stake; not learned from"});
+}
+
+void declare_reading(ListArgs& args, OptionTable& table) {
   table.group("Reading");
   table.add({.name = "format",
              .target = &args.format,
@@ -98,6 +83,46 @@ void declare_lists(ListArgs& args, OptionTable& table, bool of_model) {
              .help = "put rows without lists into lists of so many, drawn by --seed",
              .unit = "N",
              .min = 1});
+}
+
+// What every file may be told.
+void fill(const ListArgs& args, const Context& context, finance::ListOptions& o) {
+  o.format = finance::parse_list_format(args.format);
+  take(args.list, o.list), take(args.label, o.label), take(args.profit, o.profit);
+  take(args.time, o.time);
+  take(args.cost_fp, o.costs.fp), take(args.cost_fn, o.costs.fn);
+  take(args.cost_tp, o.costs.tp), take(args.cost_tn, o.costs.tn);
+  if (args.profit && !args.cost_fp) o.costs = {};
+  if (args.cost_fp && !args.profit) o.profit.clear();
+  if ((args.lengths || args.list_size) && !args.list) o.list.clear();
+  o.lengths = args.lengths;
+  o.list_size = args.list_size;
+  o.seed = static_cast<uint64_t>(context.common.seed);
+  for (const auto& name : split_names(args.keep))
+    if (std::find(o.keep.begin(), o.keep.end(), name) == o.keep.end()) o.keep.push_back(name);
+}
+
+}  // namespace
+
+void declare_lists(ListArgs& args, OptionTable& table, ListUse use) {
+  table.group(use == ListUse::learned ? "Columns"
+                                      : "Columns (those of the training where they are not named)");
+  table.add({.name = "list", .target = &args.list, .help = "list of a row", .unit = "COLUMN"});
+  if (use != ListUse::scored) declare_outcomes(args, table);
+  if (use == ListUse::learned) {
+    table.add({.name = "features",
+               .target = &args.features,
+               .help = "columns of numbers to learn from (all others that hold numbers)"});
+    table.add({.name = "categorical",
+               .target = &args.categorical,
+               .help = "columns of words to learn from"});
+    table.add({.name = "ignore", .target = &args.ignore, .help = "columns to leave alone"});
+  }
+  if (use != ListUse::scored)
+    table.add({.name = "keep",
+               .target = &args.keep,
+               .help = "columns of numbers to have at hand, such as the stake; not learned from"});
+  declare_reading(args, table);
 }
 
 finance::ListOptions ListArgs::options(const Context& context) const {
@@ -145,13 +170,25 @@ finance::RankLists read_told(const std::filesystem::path& file,
   return lists;
 }
 
+std::vector<fs::path> files_read(const std::vector<fs::path>& data, const ListArgs& args,
+                                 const std::vector<std::string>& scores) {
+  std::vector<fs::path> files = data;
+  if (args.lengths) files.push_back(*args.lengths);
+  for (const auto& word : split_names(scores)) files.push_back(score_word(word).path);
+  return files;
+}
+
+void require_page(const fs::path& page, const std::string& option) {
+  if (page.extension() != ".html" && page.extension() != ".htm")
+    throw UsageError(option + " " + page.string() + ": a page is written as .html");
+  io::require_writable(page, option);
+}
+
 std::vector<finance::ScoreFile> read_score_files(const std::vector<std::string>& words) {
   std::vector<finance::ScoreFile> files;
   for (const auto& word : split_names(words)) {
-    const size_t colon = word.rfind(':');
-    const bool column = colon != std::string::npos && !std::filesystem::exists(word);
-    files.push_back(finance::read_scores(word.substr(0, column ? colon : std::string::npos),
-                                         column ? word.substr(colon + 1) : ""));
+    const ScoreWord of = score_word(word);
+    files.push_back(finance::read_scores(of.path, of.column));
   }
   return files;
 }

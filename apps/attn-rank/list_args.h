@@ -32,8 +32,11 @@ struct ListArgs {
                                    const Context& context) const;
 };
 
-/// All options of ListArgs but for those of a model's features where `of_model`.
-void declare_lists(ListArgs& args, OptionTable& table, bool of_model);
+/// What the lists are for: `judged` and `scored` ones have a model's features, and what is scored
+/// needs no label, profit or time.
+enum class ListUse { learned, judged, scored };
+/// The options of ListArgs that such lists have.
+void declare_lists(ListArgs& args, OptionTable& table, ListUse use);
 
 /// Reads a file's lists and tells in a line what they are, and which columns are not used.
 finance::RankLists read_told(const std::filesystem::path& file,
@@ -42,6 +45,14 @@ finance::RankLists read_told(const std::filesystem::path& file,
 std::string lists_text(const finance::RankLists& lists);
 /// One line on stderr; nothing where there are none.
 void tell_unused(const std::string& file, const std::vector<std::string>& columns);
+
+/// `data` and what is read beside it: --lengths, and the files of `scores` (as read_score_files).
+std::vector<std::filesystem::path> files_read(const std::vector<std::filesystem::path>& data,
+                                              const ListArgs& args,
+                                              const std::vector<std::string>& scores);
+/// Throws attn::UsageError where what `option` names is no .html, StorageError where it cannot be
+/// written.
+void require_page(const std::filesystem::path& page, const std::string& option);
 
 /// Files of scores, one a word: FILE or FILE:COLUMN.
 std::vector<finance::ScoreFile> read_score_files(const std::vector<std::string>& words);

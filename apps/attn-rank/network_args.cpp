@@ -142,6 +142,31 @@ void declare_network(NetworkArgs& args, OptionTable& table) {
   declare_training(args, table);
 }
 
+namespace {
+
+// Options that would change nothing are no options.
+void check_effects(const NetworkArgs& args, const finance::TrainRunOptions& o) {
+  const auto refuse = [](bool given, const std::string& option, const std::string& on) {
+    if (given) throw UsageError("--" + option + " has no effect on the " + on + "; leave it out");
+  };
+  const std::string loss = "loss " + args.loss, model = "model " + args.model;
+  using finance::LossKind, finance::RankModel;
+  refuse(args.top > 0 && o.fit.loss.kind != LossKind::pa_bce, "top", loss);
+  refuse(args.truncation > 0 && o.fit.loss.kind != LossKind::lambdarank, "truncation", loss);
+  const bool linear = o.network.model == RankModel::linear;
+  refuse(args.width && linear, "width", model);
+  refuse(args.dropout && linear, "dropout", model);
+  refuse(args.hidden && linear, "hidden", model);
+  const bool layers = finance::looks_across(o.network.model) || o.network.model == RankModel::mlp;
+  refuse(args.layers && !layers, "layers", model);
+  refuse(args.heads && !finance::looks_across(o.network.model), "heads", model);
+  const bool tokens = finance::looks_at_features(o.network.model);
+  refuse(args.self_layers && !tokens, "self-layers", model);
+  refuse(args.self_heads && !tokens, "self-heads", model);
+}
+
+}  // namespace
+
 finance::TrainRunOptions NetworkArgs::resolve(const Context& context, bool validated) const {
   auto o = finance::default_run(finance::parse_rank_model(model), finance::parse_loss(loss));
   take(width, o.network.width), take(heads, o.network.heads), take(layers, o.network.layers);
@@ -163,6 +188,7 @@ finance::TrainRunOptions NetworkArgs::resolve(const Context& context, bool valid
   take(bins, o.bins);
   if (!validated && (select || patience.value_or(0) > 0))
     throw UsageError("--select and --patience need validation lists; give --valid or --validation");
+  check_effects(*this, o);
   finance::check(o.fit);
   return o;
 }

@@ -33,8 +33,8 @@ void declare(ReportArgs& args, OptionTable& table) {
 
 int run(const ReportArgs& args, const Context& context) {
   context.if_interrupted = "nothing is kept";
-  io::refuse_overwriting({args.out}, {args.scored.data});
-  io::require_writable(args.out, "--out");
+  io::refuse_overwriting({args.out}, files_read(args.scored));
+  require_page(args.out, "--out");
   const auto options = args.judge.options(context);
   auto scored = read_scored(args.scored, args.judge.stake, context);
   const auto result = finance::evaluate_scores(scored.name, scored.lists, std::move(scored.scores),

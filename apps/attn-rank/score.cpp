@@ -38,13 +38,14 @@ void declare(ScoreArgs& args, OptionTable& table) {
   table.add({.name = "with",
              .target = &args.with,
              .help = "scores of other models that the training had, too: FILE or FILE:COLUMN"});
-  declare_lists(args.lists, table, true);
+  declare_lists(args.lists, table, ListUse::scored);
 }
 
 int run(const ScoreArgs& args, const Context& context) {
   context.if_interrupted = "nothing is kept";
-  io::refuse_overwriting({args.out, context.common.attention_report.value_or(fs::path())},
-                         {args.data, finance::model_path(args.run)});
+  io::refuse_overwriting(
+      {args.out, context.common.attention_report.value_or(fs::path())},
+      files_read({args.data, finance::model_path(args.run)}, args.lists, args.with));
   io::require_writable(args.out, "--out");
   const auto model = finance::load_rank_model(args.run);
   const auto with = read_score_files(args.with);

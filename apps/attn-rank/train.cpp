@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 struct TrainArgs {
   fs::path train, out;
-  std::optional<fs::path> valid;
+  std::optional<fs::path> valid, valid_lengths;
   std::vector<std::string> with, valid_with;
   double validation = 0.2, checkpoint_seconds = 10;
   bool resume = true;
@@ -61,6 +61,10 @@ void declare_files(TrainArgs& args, OptionTable& table) {
   table.add({.name = "valid-with",
              .target = &args.valid_with,
              .help = "the same for --valid, as many, in that order"});
+  table.add({.name = "valid-lengths",
+             .target = &args.valid_lengths,
+             .help = "what --lengths is to --train, for --valid",
+             .unit = "FILE"});
   table.add({.name = "resume",
              .target = &args.resume,
              .help = "go on from the checkpoint of the same call, or leave a finished run as it "
@@ -69,7 +73,7 @@ void declare_files(TrainArgs& args, OptionTable& table) {
 
 void declare(TrainArgs& args, OptionTable& table) {
   declare_files(args, table);
-  declare_lists(args.lists, table, false);
+  declare_lists(args.lists, table, ListUse::learned);
   declare_network(args.network, table);
   table.group("Checkpoints");
   table.add({.name = "checkpoint-every",
@@ -77,6 +81,22 @@ void declare(TrainArgs& args, OptionTable& table) {
              .help = "0: every epoch",
              .unit = "s",
              .min = 0});
+}
+
+// What goes with --train and what goes with --valid.
+void check_pairs(const TrainArgs& args) {
+  const auto with = split_names(args.with), valid_with = split_names(args.valid_with);
+  if (!args.valid) {
+    if (!valid_with.empty()) throw UsageError("--valid-with has no place without --valid");
+    if (args.valid_lengths) throw UsageError("--valid-lengths has no place without --valid");
+    return;
+  }
+  if (with.size() != valid_with.size())
+    throw UsageError(fmt::format("--with names {} and --valid-with {}; they go in pairs",
+                                 counted(std::ssize(with), "file", "files"),
+                                 counted(std::ssize(valid_with), "file", "files")));
+  if (args.lists.lengths.has_value() != args.valid_lengths.has_value())
+    throw UsageError("--lengths and --valid-lengths go in pairs; give both or neither");
 }
 
 // What trains and what validates.
@@ -100,24 +120,18 @@ Parts read_parts(const TrainArgs& args, const Context& context) {
   finance::add_score_features(lists, with);
   if (args.valid) {
     auto files = read_score_files(args.valid_with);
-    if (files.size() != with.size())
-      throw UsageError(fmt::format("--with names {} and --valid-with {}; they go in pairs",
-                                   counted(std::ssize(with), "file", "files"),
-                                   counted(std::ssize(files), "file", "files")));
     for (size_t i = 0; i < files.size(); ++i) files[i].path = with[i].path;  // one name for both
     // The columns of the training file, whatever else this one holds.
     auto same = options;
-    if (options.format != finance::ListFormat::svmrank || !options.features.empty()) {
-      same.features = lists.feature_names;
-      same.features.resize(same.features.size() - with.size());
-      same.ignore.clear();
-    }
+    same.features = lists.feature_names;
+    same.features.resize(same.features.size() - with.size());
+    if (!same.features.empty()) same.ignore.clear();
+    same.lengths = args.valid_lengths;
     out.validation = read_told(*args.valid, same);
     finance::add_score_features(*out.validation, files);
     out.train = std::move(lists);
     return out;
   }
-  if (!args.valid_with.empty()) throw UsageError("--valid-with has no place without --valid");
   if (args.validation == 0 || holds_out(args)) {
     out.train = std::move(lists);
     return out;
@@ -137,9 +151,11 @@ void check_outputs(const TrainArgs& args, const Context& context) {
   auto written = finance::files_of_training(args.out, args.network.members);
   for (const char* name : {"run.json", "report.html"}) written.push_back(args.out / name);
   written.push_back(context.common.attention_report.value_or(fs::path()));
-  std::vector<fs::path> read{args.train, args.valid.value_or(fs::path()),
-                             args.lists.lengths.value_or(fs::path())};
-  io::refuse_overwriting(written, read);
+  auto scores = args.with;
+  scores.insert(scores.end(), args.valid_with.begin(), args.valid_with.end());
+  io::refuse_overwriting(written, files_read({args.train, args.valid.value_or(fs::path()),
+                                              args.valid_lengths.value_or(fs::path())},
+                                             args.lists, scores));
   if (context.common.attention_report)
     io::require_writable(*context.common.attention_report, "--attention-report");
 }
@@ -152,8 +168,10 @@ void tell(const fs::path& out, const nlohmann::json& metrics, const Context& con
   std::string text;
   if (metrics.contains("validation")) {
     std::vector<std::vector<std::string>> rows{{"validation", "value"}};
-    for (const auto& [name, value] : metrics["validation"].items())
+    for (const auto& name : metric_names(metrics["validation"])) {
+      const auto& value = metrics["validation"][name];
       rows.push_back({name, value.is_number() ? figure(value.get<double>()) : "-"});
+    }
     text = text_table(rows);
   }
   print(text + fmt::format("run directory: {}\n", out.string()));
@@ -198,6 +216,7 @@ void write_page(const finance::TrainedRanker& model, const Parts& parts, const R
 }
 
 int run(const TrainArgs& args, const Context& context) {
+  check_pairs(args);
   check_outputs(args, context);
   auto options = args.network.resolve(context, args.valid || args.validation > 0);
   options.checkpoint_seconds = args.checkpoint_seconds;
@@ -206,6 +225,7 @@ int run(const TrainArgs& args, const Context& context) {
   const auto parts = read_parts(args, context);
   const finance::TrainRunData data{parts.train, parts.validation ? &*parts.validation : nullptr,
                                    args.lists.options(context), parts.with};
+  finance::check_run(data, options);
   const auto directory = RunDirectory::open(args.out, context);
   const AttentionReport attention(context);
   const std::string subject = args.out.string() + ", " + parts.train.name;

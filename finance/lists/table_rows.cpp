@@ -146,8 +146,9 @@ class TableRows final : public RowSource {
 std::unique_ptr<RowSource> table_rows(attn::io::ByteStream bytes, const ListOptions& options) {
   if (options.list.empty() && !options.list_size && !options.lengths)
     throw attn::UsageError(bytes.name() +
-                           ": which rows make a list is not told; name the column of list ids, or "
-                           "a size of lists, or a file of their lengths");
+                           ": which rows make a list is not told; name the column of list ids "
+                           "(--list), a size of lists (--list-size) or a file of their lengths "
+                           "(--lengths)");
   return std::make_unique<TableRows>(std::move(bytes), options);
 }
 

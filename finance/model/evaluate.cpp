@@ -116,6 +116,10 @@ ThresholdRule parse_threshold(std::string_view word) {
 Evaluation evaluate_scores(const std::string& name, const RankLists& lists,
                            std::vector<double> scores, const Thresholds& thresholds,
                            const EvaluateOptions& options) {
+  if (lists.label.empty() && lists.profit.empty())
+    throw attn::UsageError(lists.name +
+                           ": neither labels nor profits are told, by which scores are judged; "
+                           "name their columns with --label and --profit");
   Evaluation out;
   out.name = name;
   out.scores = std::move(scores);

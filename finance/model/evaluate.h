@@ -57,7 +57,7 @@ struct Evaluation {
 
 /// `thresholds`: of the model that made the scores; none for those of another program, whose prior
 /// is then the share of positives among these rows themselves. Throws Error as rank_metrics;
-/// UsageError where a rule needs what is not there.
+/// UsageError where there are neither labels nor profits, and where a rule needs what is not there.
 Evaluation evaluate_scores(const std::string& name, const RankLists& lists,
                            std::vector<double> scores, const Thresholds& thresholds,
                            const EvaluateOptions& options);

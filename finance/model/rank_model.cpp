@@ -17,16 +17,9 @@ std::string member_prefix(size_t i) {
 }
 
 json columns_json(const ListOptions& o) {
-  return {{"list", o.list},
-          {"label", o.label},
-          {"profit", o.profit},
-          {"time", o.time},
-          {"cost_fp", o.costs.fp},
-          {"cost_fn", o.costs.fn},
-          {"cost_tp", o.costs.tp},
-          {"cost_tn", o.costs.tn},
-          {"keep", o.keep},
-          {"svm", o.format == ListFormat::svmrank || o.format == ListFormat::libsvm}};
+  return {{"list", o.list},        {"label", o.label},      {"profit", o.profit},
+          {"time", o.time},        {"cost_fp", o.costs.fp}, {"cost_fn", o.costs.fn},
+          {"cost_tp", o.costs.tp}, {"cost_tn", o.costs.tn}, {"keep", o.keep}};
 }
 
 ListOptions read_columns(const json& config, const std::string& where) {
@@ -108,6 +101,9 @@ void save_rank_model(const fs::path& path, const TrainedRanker& model) {
 
 TrainedRanker load_rank_model(const fs::path& run_or_file) {
   const fs::path path = model_path(run_or_file);
+  if (path != run_or_file && !fs::exists(path))
+    throw attn::Error(run_or_file.string() + ": this folder holds no " + kModelFile +
+                      "; name the run directory of a finished training, or a model file");
   const auto file = attn::train::load_model_file(path, kRankModelKind, kRankModelVersion);
   const std::string where = "the metadata of " + path.string();
   TrainedRanker model;

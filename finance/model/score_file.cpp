@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 /// Rows worked on at a time.
 constexpr int64_t kPart = 65536;
 constexpr const char* kRow = "row";
+constexpr std::string_view kWith = "with.";
 
 /// Whether the first rows of a column are numbers.
 bool looks_numeric(const attn::io::Table& table, const std::string& column) {
@@ -45,11 +46,11 @@ std::string score_column(const attn::io::Table& table, const std::string& asked)
                     (numbers.empty()
                          ? "none of numbers"
                          : "several of numbers (" + attn::io::list_names(numbers) + ")") +
-                    "; name the column of scores");
+                    "; name the column of scores as " + table.name() + ":COLUMN");
 }
 
 std::string feature_name(const ScoreFile& file) {
-  return "with." + file.path.stem().string();
+  return std::string(kWith) + file.path.stem().string();
 }
 
 void append_part(std::string& text, const RankLists& part, std::span<const double> scores) {
@@ -65,6 +66,47 @@ void append_part(std::string& text, const RankLists& part, std::span<const doubl
       text += fmt::format("{},{},{},{}\n", id, part.rows_in_file[first + i] + 1,
                           attn::io::number_text(scores[first + i]), rank[i]);
   }
+}
+
+std::vector<double> part_scores(const ScoreFile& scores, const RankLists& part) {
+  std::vector<double> out;
+  out.reserve(static_cast<size_t>(part.rows()));
+  for (const int64_t row : part.rows_in_file) {
+    const auto at = static_cast<size_t>(row);
+    if (at >= scores.by_row.size() || std::isnan(scores.by_row[at]))
+      throw attn::Error(fmt::format(
+          "{}: has no score of row {} of {} (the header not counted); it must tell every row of "
+          "that file, in its order or by a column row",
+          scores.path.string(), row + 1, part.name));
+    out.push_back(scores.by_row[at]);
+  }
+  return out;
+}
+
+/// A file of scores that goes on behind the data's last row is of other data.
+void check_rows(const ScoreFile& scores, int64_t rows, const std::string& data) {
+  if (std::ssize(scores.by_row) > rows)
+    throw attn::Error(
+        fmt::format("{}: holds scores of {} rows, but {} has {}; give the scores that "
+                    "belong to this file",
+                    scores.path.string(), scores.by_row.size(), data, rows));
+}
+
+void add_part_features(RankLists& lists, std::span<const ScoreFile> with) {
+  if (with.empty()) return;
+  const auto names = score_feature_names(with);
+  const auto rows = static_cast<size_t>(lists.rows()), old = static_cast<size_t>(lists.width()),
+             width = old + with.size();
+  std::vector<float> features(rows * width);
+  for (size_t r = 0; r < rows; ++r)
+    std::copy_n(lists.features.begin() + static_cast<std::ptrdiff_t>(r * old), old,
+                features.begin() + static_cast<std::ptrdiff_t>(r * width));
+  for (size_t i = 0; i < with.size(); ++i) {
+    const auto scores = part_scores(with[i], lists);
+    for (size_t r = 0; r < rows; ++r) features[r * width + old + i] = static_cast<float>(scores[r]);
+  }
+  lists.features = std::move(features);
+  lists.feature_names.insert(lists.feature_names.end(), names.begin(), names.end());
 }
 
 }  // namespace
@@ -100,18 +142,8 @@ ScoreFile read_scores(const fs::path& path, const std::string& column) {
 }
 
 std::vector<double> scores_for(const ScoreFile& scores, const RankLists& lists) {
-  std::vector<double> out;
-  out.reserve(static_cast<size_t>(lists.rows()));
-  for (const int64_t row : lists.rows_in_file) {
-    const auto at = static_cast<size_t>(row);
-    if (at >= scores.by_row.size() || std::isnan(scores.by_row[at]))
-      throw attn::Error(fmt::format(
-          "{}: has no score of row {} of {}; it must tell every row of that file, in its order or "
-          "by a column row",
-          scores.path.string(), row + 1, lists.name));
-    out.push_back(scores.by_row[at]);
-  }
-  return out;
+  check_rows(scores, lists.rows(), lists.name);
+  return part_scores(scores, lists);
 }
 
 std::vector<std::string> score_feature_names(std::span<const ScoreFile> with) {
@@ -126,20 +158,22 @@ std::vector<std::string> score_feature_names(std::span<const ScoreFile> with) {
 }
 
 void add_score_features(RankLists& lists, std::span<const ScoreFile> with) {
-  if (with.empty()) return;
-  const auto names = score_feature_names(with);
-  const auto rows = static_cast<size_t>(lists.rows()), old = static_cast<size_t>(lists.width()),
-             width = old + with.size();
-  std::vector<float> features(rows * width);
-  for (size_t r = 0; r < rows; ++r)
-    std::copy_n(lists.features.begin() + static_cast<std::ptrdiff_t>(r * old), old,
-                features.begin() + static_cast<std::ptrdiff_t>(r * width));
-  for (size_t i = 0; i < with.size(); ++i) {
-    const auto scores = scores_for(with[i], lists);
-    for (size_t r = 0; r < rows; ++r) features[r * width + old + i] = static_cast<float>(scores[r]);
-  }
-  lists.features = std::move(features);
-  lists.feature_names.insert(lists.feature_names.end(), names.begin(), names.end());
+  for (const ScoreFile& file : with) check_rows(file, lists.rows(), lists.name);
+  add_part_features(lists, with);
+}
+
+void check_with(const TrainedRanker& model, std::span<const ScoreFile> with) {
+  const auto given = score_feature_names(with);
+  const auto bare = [](const std::string& name) { return name.substr(kWith.size()); };
+  for (const std::string& name : model.with)
+    if (std::find(given.begin(), given.end(), name) == given.end())
+      throw attn::UsageError("the model was trained with the scores of another model, " +
+                             bare(name) + "; give --with a file of that name, " + bare(name) +
+                             ".csv, with its scores of these rows");
+  for (const std::string& name : given)
+    if (std::find(model.with.begin(), model.with.end(), name) == model.with.end())
+      throw attn::UsageError("the model was not trained with the scores " + bare(name) +
+                             "; leave them out of --with");
 }
 
 ScoredFile score_file(const TrainedRanker& model, const fs::path& data, const ListOptions& columns,
@@ -147,14 +181,18 @@ ScoredFile score_file(const TrainedRanker& model, const fs::path& data, const Li
                       const attn::Hooks& hooks) {
   if (out.extension() != ".csv")
     throw attn::UsageError("--out " + out.string() + ": scores are written as .csv");
-  ListReader reader(data, columns);
+  check_with(model, with);
+  ListOptions needed = columns;  // what is not known yet of lists to be scored may be empty there
+  needed.label.clear(), needed.profit.clear(), needed.time.clear();
+  needed.costs = {}, needed.keep.clear();
+  ListReader reader(data, needed);
   attn::io::AtomicFile file(out);
   file.append("list,row,score,rank\n");
   ScoredFile done;
   while (auto part = reader.next(kPart)) {
     hooks.check();
     if (done.lists == 0) done.unused = part->unused;
-    add_score_features(*part, with);
+    add_part_features(*part, with);
     std::string text;
     append_part(text, *part, model_scores(model, *part, hooks));
     file.append(text);
@@ -162,6 +200,7 @@ ScoredFile score_file(const TrainedRanker& model, const fs::path& data, const Li
     done.rows += part->rows();
     hooks.report("rows", done.rows, 0);
   }
+  for (const ScoreFile& scores : with) check_rows(scores, done.rows, data.string());
   file.commit();
   return done;
 }

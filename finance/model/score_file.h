@@ -24,7 +24,9 @@ struct ScoreFile {
 /// column, a score that is not finite, a row told twice or below 1.
 ScoreFile read_scores(const std::filesystem::path& path, const std::string& column = {});
 
-/// The scores of these rows. Throws Error where one has none, naming both files and the row.
+/// The scores of the rows of `lists`, which hold a whole file. Throws Error where a row has none,
+/// naming both files and the row, and where the file of scores tells more rows than there are,
+/// naming both counts.
 std::vector<double> scores_for(const ScoreFile& scores, const RankLists& lists);
 
 /// Adds the scores as a feature "with.STEM" of the file's stem, as train_run and model_scores know
@@ -32,16 +34,19 @@ std::vector<double> scores_for(const ScoreFile& scores, const RankLists& lists);
 void add_score_features(RankLists& lists, std::span<const ScoreFile> with);
 std::vector<std::string> score_feature_names(std::span<const ScoreFile> with);
 
+/// Throws UsageError, naming the file, where `with` are not those that the model was trained with.
+void check_with(const TrainedRanker& model, std::span<const ScoreFile> with);
+
 struct ScoredFile {
   int64_t lists = 0, rows = 0;
   std::vector<std::string> unused;  ///< columns of the data that were not needed
 };
 
-/// Scores `data` as `columns` (reading_options) read it and writes OUT, a CSV of list, row (of the
-/// data, from 1), score, rank (from 1 within the list, ties by row). Lists pass through a part at a
-/// time: memory does not grow with the file, but for the files `with` and the ids of lists. OUT
-/// appears whole or not at all. Throws Error, UsageError (another extension than .csv),
-/// StorageError, Interrupted.
+/// Scores `data` as `columns` (reading_options) read it, of which only lists and features are
+/// looked at, and writes OUT, a CSV of list, row (of the data, from 1), score, rank (from 1 within
+/// the list, ties by row). Lists pass through a part at a time: memory does not grow with the file,
+/// but for the files `with` and the ids of lists. OUT appears whole or not at all. Throws as
+/// check_with, Error, UsageError (another extension than .csv), StorageError, Interrupted.
 ScoredFile score_file(const TrainedRanker& model, const std::filesystem::path& data,
                       const ListOptions& columns, std::span<const ScoreFile> with,
                       const std::filesystem::path& out, const attn::Hooks& hooks);

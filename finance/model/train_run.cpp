@@ -173,36 +173,51 @@ Thresholds thresholds_of(const RankLists& train, const Judged* judged) {
   return t;
 }
 
-json metrics_json(const std::vector<Metric>& metrics) {
+json validation_metrics(const RankLists& lists, const std::vector<double>& scores,
+                        std::optional<double> threshold) {
+  MetricsOptions options;
+  options.resamples = 0;
+  options.threshold = threshold.value_or(0);  // of metrics that need labels, as the threshold does
   json out = json::object();
-  for (const Metric& m : metrics)
+  for (const Metric& m : rank_metrics({lists.offsets, scores, lists.label, lists.profit}, options))
     out[m.name] = std::isfinite(m.value) ? json(m.value) : json(nullptr);
   return out;
 }
 
-json validation_metrics(const Judged& judged, const Thresholds& thresholds) {
-  MetricsOptions options;
-  options.resamples = 0;
-  options.threshold = thresholds.macro_f1.value_or(0);
-  const RankLists& lists = judged.lists;
-  return metrics_json(
-      rank_metrics({lists.offsets, judged.scores, lists.label, lists.profit}, options));
+/// What train_run trains on.
+struct EncodedRun {
+  FeatureMap features;
+  RankerOptions network;
+  RankSet train;
+  std::optional<RankSet> validation;
+
+  const RankSet* validation_set() const { return validation ? &*validation : nullptr; }
+};
+
+void check_pretraining(const TrainRunData& data, const TrainRunOptions& o) {
+  if (o.pretrain < 0) throw attn::UsageError("the epochs of --pretrain must not be negative");
+  if (o.pretrain == 0) return;
+  if (!looks_at_features(o.network.model))
+    throw attn::UsageError(
+        "--pretrain is for models with attention among features (self-cross, self), not for " +
+        to_string(o.network.model));
+  if (data.train.label.empty() || (data.validation != nullptr && data.validation->label.empty()))
+    throw attn::UsageError("--pretrain needs labels; name their column with --label");
 }
 
-void check_run(const TrainRunData& data, const TrainRunOptions& o, const attn::Hooks& hooks) {
+/// Throws as check_run.
+EncodedRun encoded_run(const TrainRunData& data, const TrainRunOptions& o) {
   if (o.members < 1) throw attn::UsageError("members must be at least 1");
   if (data.train.lists() == 0) throw attn::Error(data.train.name + ": holds no list to train on");
-  const bool tokens =
-      o.network.model == RankModel::self_cross || o.network.model == RankModel::self;
-  if (o.pretrain > 0 && !tokens)
-    throw attn::UsageError(
-        "--pretrain is for models with attention among features (self-cross, "
-        "self), not for " +
-        to_string(o.network.model));
-  if (o.pretrain > 0 && data.train.label.empty())
-    throw attn::UsageError("--pretrain needs labels; name their column with --label");
-  const std::string warning = truncation_warning(o.fit.loss, data.train.offsets, data.train.profit);
-  if (!warning.empty()) hooks.warning(warning);
+  check_pretraining(data, o);
+  EncodedRun out{fit_features(data.train, o.bins), o.network, {}, {}};
+  out.network.features = out.features.width();
+  out.network.categories = out.features.codes();
+  check(out.network);
+  out.train = encode(out.features, data.train);
+  if (data.validation != nullptr) out.validation = encode(out.features, *data.validation);
+  check(RankFitData{out.train, out.validation_set(), ""}, o.fit);
+  return out;
 }
 
 }  // namespace
@@ -222,10 +237,13 @@ TrainRunOptions default_run(RankModel model, LossKind loss) {
 }
 
 std::string run_digest(const TrainRunData& data, const TrainRunOptions& o) {
+  RankerOptions network = o.network;
+  network.features = 0, network.categories.clear();  // those of the data
   const json all = {
-      {"network", json(o.network)},
+      {"network", json(network)},
       {"fit", json(o.fit)},
       {"members", o.members},
+      {"hold_out", o.hold_out},
       {"bins", o.bins},
       {"pretrain", o.pretrain},
       {"train", lists_digest(data.train)},
@@ -233,20 +251,22 @@ std::string run_digest(const TrainRunData& data, const TrainRunOptions& o) {
   return attn::io::digest(all.dump());
 }
 
+void check_run(const TrainRunData& data, const TrainRunOptions& options) {
+  encoded_run(data, options);
+}
+
 TrainedRanker train_run(const TrainRunData& data, const TrainRunOptions& given, const fs::path& run,
                         const attn::Hooks& hooks) {
-  check_run(data, given, hooks);
+  const EncodedRun encoded = encoded_run(data, given);
+  const std::string warning =
+      truncation_warning(given.fit.loss, data.train.offsets, data.train.profit);
+  if (!warning.empty()) hooks.warning(warning);
   TrainedRanker model;
-  model.features = fit_features(data.train, given.bins);
+  model.features = encoded.features;
   TrainRunOptions o = given;
-  o.network.features = model.features.width();
-  o.network.categories = model.features.codes();
-  check(o.network);
-  const RankSet train = encode(model.features, data.train);
-  std::optional<RankSet> validation;
-  if (data.validation != nullptr) validation = encode(model.features, *data.validation);
+  o.network = encoded.network;
   const std::string digest = run_digest(data, o);
-  const RankFitData fit_data{train, validation ? &*validation : nullptr, digest};
+  const RankFitData fit_data{encoded.train, encoded.validation_set(), digest};
   std::vector<Member> members;
   for (int64_t i = 0; i < o.members; ++i)
     members.push_back(trained_member(fit_data, o, i, run, hooks));
@@ -260,7 +280,9 @@ TrainedRanker train_run(const TrainRunData& data, const TrainRunOptions& given, 
     judged = judged_by_members(data.train, members);
   }
   model.thresholds = thresholds_of(data.train, judged ? &*judged : nullptr);
-  if (judged) model.metrics["validation"] = validation_metrics(*judged, model.thresholds);
+  if (judged)
+    model.metrics["validation"] =
+        validation_metrics(judged->lists, judged->scores, model.thresholds.macro_f1);
   model.training = {
       {"digest", digest},
       {"best_epoch", members.front().epoch},

@@ -35,6 +35,9 @@ struct TrainRunData {
   std::vector<std::string> with;  ///< features among theirs that came from files of scores
 };
 
+/// What train_run refuses before it trains. Throws Error, UsageError.
+void check_run(const TrainRunData& data, const TrainRunOptions& options);
+
 /// Fits scaling on the training lists, trains the members, finds thresholds on the validation
 /// lists, and saves RUN/model.safetensors; RUN/metrics.csv has a row an epoch (metrics.I.csv for
 /// member I > 1). An empty `run`: nothing is written. A killed call goes on when made again with

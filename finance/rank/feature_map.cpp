@@ -53,7 +53,7 @@ NumberMap fit_number(const RankLists& lists, size_t column, int64_t bins) {
                       " has no value in the training lists; leave it out with --ignore");
   map.mean = mean;
   map.sd = std::sqrt(squares / static_cast<double>(count));
-  if (!(map.sd > 1e-12 * std::max(1.0, std::abs(mean)))) map.sd = 0;
+  if (!(map.sd > 1e-12 * std::abs(mean))) map.sd = 0;
   if (bins > 0) map.edges = quantile_edges(std::move(values), bins);
   return map;
 }

@@ -4,7 +4,6 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -14,8 +13,6 @@
 #include "attn/probe.h"
 #include "finance/score/rank_metrics.h"
 #include "libattn/io/digest.h"
-#include "libattn/io/json.h"
-#include "libattn/io/text.h"
 #include "libattn/train/metrics.h"
 #include "libattn/train/train_options.h"
 
@@ -28,8 +25,6 @@ using attn::train::Step;
 using attn::train::TrainResult;
 using attn::train::TrainTask;
 using attn::train::Validation;
-
-constexpr const char* kWhere = "the training options";
 
 /// Columns of a RankSet at the rows of a batch.
 std::vector<double> gathered(const std::vector<double>& values, const RankSet& set,
@@ -50,6 +45,12 @@ std::vector<double> as_doubles(const at::Tensor& scores) {
   const at::Tensor s = scores.detach().to(at::kDouble).contiguous();
   const auto* data = s.const_data_ptr<double>();
   return {data, data + s.numel()};
+}
+
+std::vector<at::Tensor> tensors_of(const NamedTensors& tensors) {
+  std::vector<at::Tensor> out;
+  for (const auto& [name, value] : tensors) out.push_back(value.detach());
+  return out;
 }
 
 template <class Value>
@@ -106,17 +107,31 @@ class Fit {
     task.item_name = [](int64_t item) { return "training list " + std::to_string(item + 1); };
     task.fingerprint = fingerprint();
     TrainResult result = attn::train::train(task, options_.optimisation, files, hooks_);
-    ranker_.parameters().assign(average_ ? result.best_buffers : result.best);
+    if (!average_) {
+      ranker_.parameters().assign(result.best);
+      return result;
+    }
+    average_->parameters().assign(result.best_buffers);
+    if (data_.validation == nullptr) {  // the last step is not in it
+      ranker_.parameters().assign(result.best);
+      take_average(steps_per_epoch() * std::ssize(result.history));
+    }
+    ranker_.parameters().assign(tensors_of(average_->parameters().named()));
     return result;
   }
 
  private:
-  /// The average of the parameters that were there before this step.
-  void take_average(int64_t iteration) const {
+  int64_t steps_per_epoch() const {
+    const int64_t batch = options_.optimisation.batch;
+    return (data_.train.lists() + batch - 1) / batch;
+  }
+
+  /// The parameters after `steps` steps into the average. It forgets faster at first, so that the
+  /// parameters of the start leave no trace.
+  void take_average(int64_t steps) const {
     const c10::NoGradGuard no_grad;
-    // As many steps as there were count alike at first.
-    const double keep = std::min(
-        options_.average, static_cast<double>(iteration) / static_cast<double>(iteration + 10));
+    const double keep =
+        std::min(options_.average, static_cast<double>(steps) / static_cast<double>(steps + 10));
     const NamedTensors& now = ranker_.parameters().named();
     const NamedTensors& mean = average_->parameters().named();
     for (size_t i = 0; i < now.size(); ++i) mean[i].second.lerp_(now[i].second, 1 - keep);
@@ -126,7 +141,10 @@ class Fit {
     const at::AutoGradMode with_grad(true);
     attn::probe_step(step.epoch + 1);
     const attn::ProbeLayer name("training");
-    if (average_) take_average(step.iteration);
+    // What the step before left; at the end of an epoch validation has taken it.
+    if (average_ && (data_.validation == nullptr || step.iteration % steps_per_epoch() != 0))
+      take_average(step.iteration);
+    steps_ = step.iteration + 1;
     const RankSet& set = data_.train;
     const RankBatch batch = gather(set, step.items);
     const at::Tensor scores = ranker_.forward(batch, {true, step.seed});
@@ -143,14 +161,11 @@ class Fit {
   }
 
   Validation validate() {
-    if (average_) take_average(std::numeric_limits<int32_t>::max());
+    if (average_) take_average(steps_);
     const attn::ProbeLayer name("validation");
     const std::vector<double> scores =
         scores_of(average_ ? *average_ : ranker_, *data_.validation, {});
     const double score = selection_score(options_.select, options_.loss, *data_.validation, scores);
-    if (!std::isfinite(score))
-      throw attn::Error("the validation lists do not define " + to_string(options_.select) +
-                        " (no list has a positive label); choose another --select or lists");
     return {score, {options_.select.kind == SelectBy::Kind::loss ? -score : score}};
   }
 
@@ -166,85 +181,23 @@ class Fit {
   const RankFitOptions& options_;
   const attn::Hooks& hooks_;
   std::optional<Ranker> average_;
+  int64_t steps_ = 0;  ///< done, as the last step of this process saw them
 };
-
-nlohmann::json loss_json(const LossOptions& o) {
-  return {{"kind", to_string(o.kind)},
-          {"top", o.top},
-          {"log", o.log == LogBase::ten ? "10" : "e"},
-          {"money", o.money},
-          {"gain", o.gain == LambdaGain::exponential ? "exponential" : "linear"},
-          {"truncation", o.truncation}};
-}
-
-void read_loss(const nlohmann::json& j, LossOptions& o) {
-  using attn::io::get_or;
-  o.kind = parse_loss(get_or<std::string>(j, "kind", kWhere, to_string(o.kind)));
-  o.top = get_or(j, "top", kWhere, o.top);
-  o.log = get_or<std::string>(j, "log", kWhere, o.log == LogBase::ten ? "10" : "e") == "e"
-              ? LogBase::natural
-              : LogBase::ten;
-  o.money = get_or(j, "money", kWhere, o.money);
-  o.gain = get_or<std::string>(j, "gain", kWhere, "exponential") == "linear"
-               ? LambdaGain::linear
-               : LambdaGain::exponential;
-  o.truncation = get_or(j, "truncation", kWhere, o.truncation);
-}
 
 }  // namespace
 
-SelectBy parse_select(std::string_view word) {
-  if (word == "auc") return {SelectBy::Kind::auc, 0};
-  if (word == "loss") return {SelectBy::Kind::loss, 0};
-  const size_t at = word.find('@');
-  const std::string_view kind = word.substr(0, at);
-  int64_t k = 0;
-  if (at != std::string_view::npos && (kind == "profit" || kind == "ndcg")) {
-    const char* end = word.data() + word.size();
-    const auto [stop, error] = std::from_chars(word.data() + at + 1, end, k);
-    if (error == std::errc() && stop == end && k >= 1)
-      return {kind == "profit" ? SelectBy::Kind::profit : SelectBy::Kind::ndcg, k};
-  }
-  throw attn::UsageError("there is no selection by " + attn::io::quote_text(word) +
-                         "; expected profit@K, ndcg@K, auc or loss");
-}
-
-std::string to_string(const SelectBy& select) {
-  switch (select.kind) {
-    case SelectBy::Kind::profit:
-      return "profit@" + std::to_string(select.k);
-    case SelectBy::Kind::ndcg:
-      return "ndcg@" + std::to_string(select.k);
-    case SelectBy::Kind::auc:
-      return "auc";
-    case SelectBy::Kind::loss:
-      break;
-  }
-  return "loss";
-}
-
-void to_json(nlohmann::json& j, const RankFitOptions& o) {
-  j = {{"loss", loss_json(o.loss)},
-       {"select", to_string(o.select)},
-       {"average", o.average},
-       {"optimisation", nlohmann::json(o.optimisation)}};
-}
-
-void from_json(const nlohmann::json& j, RankFitOptions& o) {
-  if (const nlohmann::json* loss = attn::io::find(j, "loss", kWhere)) read_loss(*loss, o.loss);
-  o.select = parse_select(attn::io::get_or<std::string>(j, "select", kWhere, to_string(o.select)));
-  o.average = attn::io::get_or(j, "average", kWhere, o.average);
-  if (const nlohmann::json* own = attn::io::find(j, "optimisation", kWhere))
-    from_json(*own, o.optimisation);
-}
-
-void check(const RankFitOptions& o) {
-  check(o.optimisation);
-  if (!(o.average >= 0 && o.average < 1))
-    throw attn::UsageError("the average's weight must be at least 0 and below 1, not " +
-                           attn::io::number_text(o.average));
-  if (o.loss.top < 0) throw attn::UsageError("the loss's top K must not be negative");
-  if (!(o.loss.money > 0)) throw attn::UsageError("the unit of money must be above 0");
+void check(const RankFitData& data, const RankFitOptions& o) {
+  check(o);
+  require_columns(o.loss, o.select, data.train, false);
+  if (data.validation == nullptr) return;
+  require_columns(o.loss, o.select, *data.validation, true);
+  const std::vector<double> any(static_cast<size_t>(data.validation->rows()), 0);
+  if (!std::isfinite(selection_score(o.select, o.loss, *data.validation, any)))
+    throw attn::Error("the validation lists do not define " + to_string(o.select) +
+                      (o.select.kind == SelectBy::Kind::auc
+                           ? " (their labels are all positive or all 0)"
+                           : " (no list has a positive label)") +
+                      "; choose another --select or other lists");
 }
 
 RankSet subset(const RankSet& set, std::span<const int64_t> which) {
@@ -320,10 +273,7 @@ double selection_score(const SelectBy& select, const LossOptions& loss, const Ra
 
 TrainResult fit_ranker(const Ranker& ranker, const RankFitData& data, const RankFitOptions& options,
                        const attn::train::TrainFiles& files, const attn::Hooks& hooks) {
-  check(options);
-  require_columns(options.loss, options.select, data.train, false);
-  if (data.validation != nullptr)
-    require_columns(options.loss, options.select, *data.validation, true);
+  check(data, options);
   return Fit(ranker, data, options, hooks).run(files);
 }
 

@@ -32,7 +32,8 @@ struct RankFitOptions {
   SelectBy select;
   attn::train::TrainOptions optimisation;  ///< seed and all; `batch` counts lists
   /// Weight that the running average of the parameters keeps at a step (Polyak and Juditsky 1992);
-  /// the average is what is validated and kept. 0: the parameters themselves.
+  /// the average is what is validated and kept; after step t it keeps at most t / (t + 10), which
+  /// lets it forget the start. 0: the parameters themselves.
   double average = 0;
 };
 void to_json(nlohmann::json& j, const RankFitOptions& options);
@@ -47,9 +48,13 @@ struct RankFitData {
   std::string digest;                   ///< of everything else that decides: the data
 };
 
+/// What fit_ranker refuses before it trains. Throws UsageError for options and where the loss or
+/// the selection needs labels or profits that are not there, Error where the validation lists do
+/// not define the selection: no list with a positive label.
+void check(const RankFitData& data, const RankFitOptions& options);
+
 /// Trains `ranker` in place and leaves it as after its best epoch on the validation lists. Throws
-/// Error where the loss needs labels or profits that are not there, and as attn::train::train does;
-/// Interrupted.
+/// as `check` and attn::train::train; Interrupted.
 attn::train::TrainResult fit_ranker(const Ranker& ranker, const RankFitData& data,
                                     const RankFitOptions& options,
                                     const attn::train::TrainFiles& files, const attn::Hooks& hooks);

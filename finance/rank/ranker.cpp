@@ -23,13 +23,6 @@ std::string numbered(const char* name, int64_t i) {
   return std::string(name) + "." + std::to_string(i) + ".";
 }
 
-bool has_tokens(RankModel m) {
-  return m == RankModel::self || m == RankModel::self_cross;
-}
-bool has_cross(RankModel m) {
-  return m == RankModel::cross || m == RankModel::self_cross || m == RankModel::rankformer;
-}
-
 void add_matrix(std::vector<ParameterSpec>& specs, const std::string& name, int64_t out,
                 int64_t in) {
   specs.push_back({name, {out, in}, Init::linear(in)});
@@ -92,7 +85,7 @@ std::vector<ParameterSpec> Ranker::specs(const RankerOptions& o) {
     return specs;
   }
   add_categories(specs, o, d);
-  if (has_tokens(o.model)) {
+  if (looks_at_features(o.model)) {
     specs.push_back({"token.weight", {f, d}, Init::linear(d)});
     specs.push_back({"token.bias", {f, d}, Init::linear(d)});
     specs.push_back({"token.first", {d}, Init::linear(d)});
@@ -105,7 +98,7 @@ std::vector<ParameterSpec> Ranker::specs(const RankerOptions& o) {
       specs.push_back({"embed.b2", {d}, Init::linear(d)});
     }
   }
-  if (has_cross(o.model)) add_encoder(specs, "cross", o.layers, d, o.hidden);
+  if (looks_across(o.model)) add_encoder(specs, "cross", o.layers, d, o.hidden);
   for (int64_t i = 0; o.model == RankModel::mlp && i < o.layers; ++i) {
     const std::string p = numbered("layer", i);
     add_matrix(specs, p + "up", o.hidden, d);
@@ -192,9 +185,9 @@ at::Tensor Ranker::forward(const RankBatch& given, const RankPass& pass) const {
                             batch.codes.select(1, static_cast<int64_t>(c)));
     s = s.squeeze(1);
   } else {
-    at::Tensor h = has_tokens(m) ? tokens(batch, pass) : embedded(batch);
+    at::Tensor h = looks_at_features(m) ? tokens(batch, pass) : embedded(batch);
     if (m == RankModel::mlp) h = hidden_layers(h, pass);
-    if (has_cross(m))
+    if (looks_across(m))
       h = attn::nn::encoder(h, batch.offsets, layers_of(parameters_, "cross", options_.layers),
                             encoder_options(options_.heads, options_.dropout, pass, "cross"));
     s = head(h);
@@ -203,15 +196,15 @@ at::Tensor Ranker::forward(const RankBatch& given, const RankPass& pass) const {
 }
 
 at::Tensor Ranker::attention(const RankBatch& list) const {
-  if (!has_cross(options_.model)) return {};
+  if (!looks_across(options_.model)) return {};
   const c10::NoGradGuard no_grad;
-  const at::Tensor h = has_tokens(options_.model) ? tokens(list, {}) : embedded(list);
+  const at::Tensor h = looks_at_features(options_.model) ? tokens(list, {}) : embedded(list);
   return attn::nn::encoder_weights(h, layers_of(parameters_, "cross", options_.layers),
                                    encoder_options(options_.heads, 0, {}, "cross"));
 }
 
 void Ranker::take_self_stage(const Ranker& pretrained) const {
-  if (pretrained.options().model != RankModel::self || !has_tokens(options_.model))
+  if (pretrained.options().model != RankModel::self || !looks_at_features(options_.model))
     throw std::logic_error("take_self_stage: from a network of model self to one with tokens");
   const c10::NoGradGuard no_grad;
   for (const auto& [name, value] : parameters_.named())

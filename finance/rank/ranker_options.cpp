@@ -13,7 +13,26 @@ namespace {
 
 constexpr const char* kWhere = "the ranking network";
 
+void require(bool ok, const std::string& sentence) {
+  if (!ok) throw attn::UsageError(sentence);
+}
+
+void check_heads(int64_t width, int64_t heads, const std::string& where) {
+  require(heads >= 1 && width % heads == 0, "the width " + std::to_string(width) +
+                                                " is no multiple of " + std::to_string(heads) +
+                                                " heads " + where + "; choose a width that is");
+}
+
 }  // namespace
+
+bool looks_at_features(RankModel model) {
+  return model == RankModel::self || model == RankModel::self_cross;
+}
+
+bool looks_across(RankModel model) {
+  return model == RankModel::cross || model == RankModel::self_cross ||
+         model == RankModel::rankformer;
+}
 
 const std::vector<std::string>& rank_model_names() {
   static const std::vector<std::string> names{"cross", "self-cross", "rankformer",
@@ -48,19 +67,12 @@ RankModel parse_rank_model(std::string_view word) {
 }
 
 void check(const RankerOptions& o) {
-  const auto require = [](bool ok, const std::string& sentence) {
-    if (!ok) throw attn::UsageError(sentence);
-  };
   require(o.features + static_cast<int64_t>(o.categories.size()) > 0,
           "a ranking network needs one feature at least");
   require(o.width >= 1 && o.hidden >= 1, "width and hidden must be at least 1");
   require(o.layers >= 0 && o.self_layers >= 0, "layers must not be negative");
-  require(o.heads >= 1 && o.width % o.heads == 0, "the width " + std::to_string(o.width) +
-                                                      " is no multiple of " +
-                                                      std::to_string(o.heads) + " heads");
-  require(o.self_heads >= 1 && o.width % o.self_heads == 0,
-          "the width " + std::to_string(o.width) + " is no multiple of " +
-              std::to_string(o.self_heads) + " heads among features");
+  if (looks_across(o.model)) check_heads(o.width, o.heads, "across traders");
+  if (looks_at_features(o.model)) check_heads(o.width, o.self_heads, "among features");
   require(o.dropout >= 0 && o.dropout < 1 && o.input_dropout >= 0 && o.input_dropout < 1,
           "dropout must be at least 0 and below 1");
 }

@@ -21,6 +21,8 @@ enum class RankModel {
 RankModel parse_rank_model(std::string_view word);
 std::string to_string(RankModel model);
 const std::vector<std::string>& rank_model_names();
+bool looks_across(RankModel model);       ///< attention across the traders of a list
+bool looks_at_features(RankModel model);  ///< attention among a trader's features
 
 struct RankerOptions {
   RankModel model = RankModel::cross;
