@@ -49,7 +49,8 @@ void declare(CvArgs& args, OptionTable& table) {
   table.add({.name = "with",
              .target = &args.with,
              .help = "scores of other models as features: FILE or FILE:COLUMN; they must come from "
-                     "models that did not see the row"});
+                     "models that did not see the row",
+             .unit = "FILE"});
   table.add({.name = "out", .target = &args.out, .help = "run directory: run.json", .unit = "DIR"});
   declare_lists(args.lists, table, ListUse::learned);
   declare_network(args.network, table);
@@ -80,6 +81,7 @@ int run(const CvArgs& args, const Context& context) {
   if (args.judge.stake) columns.keep.push_back(*args.judge.stake);
   auto lists = read_told(args.data, columns.options(context));
   finance::add_score_features(lists, read_score_files(args.with));
+  finance::check_run({lists, args.validation > 0 ? &lists : nullptr, {}, {}}, options);
   std::optional<RunDirectory> directory;
   if (args.out) {
     directory = RunDirectory::open(*args.out, context);

@@ -35,7 +35,10 @@ std::string money_text(double value) {
 
 void declare_judging(JudgeArgs& args, OptionTable& table) {
   table.group("Judging");
-  table.add({.name = "at", .target = &args.at, .help = "K of profit@K, ndcg@K and precision@K"});
+  table.add({.name = "at",
+             .target = &args.at,
+             .help = "of profit@K, ndcg@K and precision@K",
+             .unit = "K"});
   table.add({.name = "ndcg-gain",
              .target = &args.gain,
              .help = "of a label: y (scikit-learn) or 2^y - 1 (LightGBM)",
@@ -107,7 +110,8 @@ void declare_scored(ScoredArgs& args, OptionTable& table) {
              .unit = "FILE"});
   table.add({.name = "with",
              .target = &args.with,
-             .help = "scores of other models that the training had, too: FILE or FILE:COLUMN"});
+             .help = "scores of other models that the training had, too: FILE or FILE:COLUMN",
+             .unit = "FILE"});
   declare_lists(args.lists, table, ListUse::judged);
 }
 

@@ -71,8 +71,8 @@ void declare_reading(ListArgs& args, OptionTable& table) {
   table.group("Reading");
   table.add({.name = "format",
              .target = &args.format,
-             .help = "CSV, TSV and Parquet with named columns; `label qid:N id:value`; "
-                     "`label id:value`",
+             .help = "table: CSV, TSV and Parquet with named columns; svmrank: rows `label qid:N "
+                     "id:value`; libsvm: `label id:value`; auto: by what the file holds",
              .choices = {"auto", "table", "svmrank", "libsvm"}});
   table.add({.name = "lengths",
              .target = &args.lengths,
@@ -107,21 +107,30 @@ void fill(const ListArgs& args, const Context& context, finance::ListOptions& o)
 void declare_lists(ListArgs& args, OptionTable& table, ListUse use) {
   table.group(use == ListUse::learned ? "Columns"
                                       : "Columns (those of the training where they are not named)");
-  table.add({.name = "list", .target = &args.list, .help = "list of a row", .unit = "COLUMN"});
+  table.add({.name = "list",
+             .target = &args.list,
+             .help = "says which list a row is of",
+             .unit = "COLUMN"});
   if (use != ListUse::scored) declare_outcomes(args, table);
   if (use == ListUse::learned) {
     table.add({.name = "features",
                .target = &args.features,
-               .help = "columns of numbers to learn from (all others that hold numbers)"});
+               .help = "columns of numbers to learn from (all others that hold numbers)",
+               .unit = "COLUMN"});
     table.add({.name = "categorical",
                .target = &args.categorical,
-               .help = "columns of words to learn from"});
-    table.add({.name = "ignore", .target = &args.ignore, .help = "columns to leave alone"});
+               .help = "columns of words to learn from",
+               .unit = "COLUMN"});
+    table.add({.name = "ignore",
+               .target = &args.ignore,
+               .help = "columns to leave alone",
+               .unit = "COLUMN"});
   }
   if (use != ListUse::scored)
     table.add({.name = "keep",
                .target = &args.keep,
-               .help = "columns of numbers to have at hand, such as the stake; not learned from"});
+               .help = "columns of numbers to have at hand, such as the stake; not learned from",
+               .unit = "COLUMN"});
   declare_reading(args, table);
 }
 

@@ -11,10 +11,11 @@ void take(const std::optional<T>& given, U& target) {
 }
 
 void declare_loss(NetworkArgs& args, OptionTable& table) {
-  table.add({.name = "loss",
-             .target = &args.loss,
-             .help = "what is made small",
-             .choices = finance::loss_names()});
+  table.add(
+      {.name = "loss",
+       .target = &args.loss,
+       .help = "what training makes small; pa-bce and log-profit know money, the others labels",
+       .choices = finance::loss_names()});
   table.add({.name = "top",
              .target = &args.top,
              .help = "pa-bce: only the K most profitable of a list (the published code: 6); 0: the "
@@ -45,7 +46,8 @@ void declare_training(NetworkArgs& args, OptionTable& table) {
   table.add({.name = "select",
              .target = &args.select,
              .help = "by what of the validation lists an epoch is chosen: profit@K, ndcg@K, auc, "
-                     "loss (profit@5 for losses of money, else ndcg@10)"});
+                     "loss (profit@5 for losses of money, else ndcg@10)",
+             .unit = "RULE"});
   table.add({.name = "max-epochs",
              .target = &args.epochs,
              .help = "passes over the training lists at most (30)",
@@ -81,11 +83,12 @@ void declare_training(NetworkArgs& args, OptionTable& table) {
              .unit = "N",
              .min = 1,
              .max = 1000});
-  table.add({.name = "pretrain",
-             .target = &args.pretrain,
-             .help = "self-cross: epochs of its first stage alone, by bce on the label",
-             .unit = "N",
-             .min = 0});
+  table.add(
+      {.name = "pretrain",
+       .target = &args.pretrain,
+       .help = "self-cross, self: epochs of attention among features alone, by bce on the label",
+       .unit = "N",
+       .min = 0});
 }
 
 }  // namespace
@@ -94,16 +97,25 @@ void declare_network(NetworkArgs& args, OptionTable& table) {
   table.group("Network and loss (in brackets: where the option is not given)");
   table.add({.name = "model",
              .target = &args.model,
-             .help = "attention across the traders of a list; among a trader's features first; on "
-                     "bare features; each trader alone; the same by attention among its features; "
-                     "a weighted sum",
+             .help = "cross: attention across the traders of a list; self-cross: first among a "
+                     "trader's features; rankformer: across traders, on bare features; mlp: each "
+                     "trader alone; self: alone, by attention among its features; linear: a "
+                     "weighted sum of the features",
              .choices = finance::rank_model_names()});
   declare_loss(args, table);
-  table.add({.name = "width", .target = &args.width, .help = "(32)", .unit = "N", .min = 1});
-  table.add({.name = "heads", .target = &args.heads, .help = "(4)", .unit = "N", .min = 1});
+  table.add({.name = "width",
+             .target = &args.width,
+             .help = "numbers a trader is held in (32)",
+             .unit = "N",
+             .min = 1});
+  table.add({.name = "heads",
+             .target = &args.heads,
+             .help = "of attention across traders (4)",
+             .unit = "N",
+             .min = 1});
   table.add({.name = "layers",
              .target = &args.layers,
-             .help = "across traders, or hidden ones of mlp (2)",
+             .help = "of attention across traders, or hidden ones of mlp (2)",
              .unit = "N",
              .min = 0});
   table.add({.name = "hidden",
@@ -113,14 +125,17 @@ void declare_network(NetworkArgs& args, OptionTable& table) {
              .min = 1});
   table.add({.name = "self-layers",
              .target = &args.self_layers,
-             .help = "among a trader's features (2)",
+             .help = "of attention among a trader's features (2)",
              .unit = "N",
              .min = 0});
-  table.add(
-      {.name = "self-heads", .target = &args.self_heads, .help = "(8)", .unit = "N", .min = 1});
+  table.add({.name = "self-heads",
+             .target = &args.self_heads,
+             .help = "of that attention (8)",
+             .unit = "N",
+             .min = 1});
   table.add({.name = "dropout",
              .target = &args.dropout,
-             .help = "(0.1)",
+             .help = "of both branches of a layer (0.1)",
              .unit = "0..1",
              .min = 0,
              .max = 0.99});
@@ -137,8 +152,9 @@ void declare_network(NetworkArgs& args, OptionTable& table) {
              .unit = "N",
              .min = 0,
              .max = 1000});
-  table.add(
-      {.name = "bounded", .target = &args.bounded, .help = "tanh on the score, as published"});
+  table.add({.name = "bounded",
+             .target = &args.bounded,
+             .help = "scores between -1 and 1 (tanh), as published"});
   declare_training(args, table);
 }
 

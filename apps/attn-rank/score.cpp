@@ -37,7 +37,8 @@ void declare(ScoreArgs& args, OptionTable& table) {
              .required = true});
   table.add({.name = "with",
              .target = &args.with,
-             .help = "scores of other models that the training had, too: FILE or FILE:COLUMN"});
+             .help = "scores of other models that the training had, too: FILE or FILE:COLUMN",
+             .unit = "FILE"});
   declare_lists(args.lists, table, ListUse::scored);
 }
 

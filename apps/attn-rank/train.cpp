@@ -57,10 +57,12 @@ void declare_files(TrainArgs& args, OptionTable& table) {
   table.add({.name = "with",
              .target = &args.with,
              .help = "scores of other models for --train as features: FILE or FILE:COLUMN; they "
-                     "must come from models that did not see the row"});
+                     "must come from models that did not see the row",
+             .unit = "FILE"});
   table.add({.name = "valid-with",
              .target = &args.valid_with,
-             .help = "the same for --valid, as many, in that order"});
+             .help = "the same for --valid, as many, in that order",
+             .unit = "FILE"});
   table.add({.name = "valid-lengths",
              .target = &args.valid_lengths,
              .help = "what --lengths is to --train, for --valid",
@@ -78,7 +80,7 @@ void declare(TrainArgs& args, OptionTable& table) {
   table.group("Checkpoints");
   table.add({.name = "checkpoint-every",
              .target = &args.checkpoint_seconds,
-             .help = "0: every epoch",
+             .help = "seconds from a checkpoint to the next; 0: every epoch",
              .unit = "s",
              .min = 0});
 }

@@ -117,6 +117,10 @@ TrainedRanker load_rank_model(const fs::path& run_or_file) {
   RankerOptions network;
   from_json(attn::io::get<json>(file.config, "network", where), network);
   check(network);
+  if (network.features != model.features.width() || network.categories != model.features.codes())
+    throw attn::Error(path.string() +
+                      ": its features are not those of its network; the file is damaged, train the "
+                      "model again");
   const auto members = attn::io::get<int64_t>(file.config, "members", where);
   if (members < 1) throw attn::Error(path.string() + ": holds no network; train the model again");
   for (int64_t i = 0; i < members; ++i)

@@ -20,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Rows worked on at a time.
-constexpr int64_t kPart = 65536;
 constexpr const char* kRow = "row";
 constexpr std::string_view kWith = "with.";
 
@@ -189,7 +187,7 @@ ScoredFile score_file(const TrainedRanker& model, const fs::path& data, const Li
   attn::io::AtomicFile file(out);
   file.append("list,row,score,rank\n");
   ScoredFile done;
-  while (auto part = reader.next(kPart)) {
+  while (auto part = reader.next(kScoredAtOnce)) {
     hooks.check();
     if (done.lists == 0) done.unused = part->unused;
     add_part_features(*part, with);

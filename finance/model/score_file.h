@@ -44,9 +44,10 @@ struct ScoredFile {
 
 /// Scores `data` as `columns` (reading_options) read it, of which only lists and features are
 /// looked at, and writes OUT, a CSV of list, row (of the data, from 1), score, rank (from 1 within
-/// the list, ties by row). Lists pass through a part at a time: memory does not grow with the file,
-/// but for the files `with` and the ids of lists. OUT appears whole or not at all. Throws as
-/// check_with, Error, UsageError (another extension than .csv), StorageError, Interrupted.
+/// the list, ties by row). Lists pass through a part at a time, and their scores are those of
+/// model_scores of the whole file bit for bit: memory does not grow with the file, but for the
+/// files `with` and the ids of lists. OUT appears whole or not at all. Throws as check_with, Error,
+/// UsageError (another extension than .csv), StorageError, Interrupted.
 ScoredFile score_file(const TrainedRanker& model, const std::filesystem::path& data,
                       const ListOptions& columns, std::span<const ScoreFile> with,
                       const std::filesystem::path& out, const attn::Hooks& hooks);

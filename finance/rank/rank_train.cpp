@@ -233,7 +233,7 @@ std::vector<double> scores_of(const Ranker& ranker, const RankSet& set, const at
     const int64_t first = set.offsets[static_cast<size_t>(l)];
     std::vector<int64_t> offsets{0};
     do offsets.push_back(set.offsets[static_cast<size_t>(++l)] - first);
-    while (l < set.lists() && set.offsets[static_cast<size_t>(l) + 1] - first <= batch_rows);
+    while (l < set.lists() && offsets.back() < batch_rows);
     const int64_t rows = offsets.back();
     const at::Tensor scores =
         ranker.forward({set.features.narrow(0, first, rows), set.codes.narrow(0, first, rows),

@@ -59,10 +59,14 @@ attn::train::TrainResult fit_ranker(const Ranker& ranker, const RankFitData& dat
                                     const RankFitOptions& options,
                                     const attn::train::TrainFiles& files, const attn::Hooks& hooks);
 
-/// Scores of all rows (R), in batches of whole lists of about `batch_rows` rows: the same whatever
-/// they are.
+/// Rows that are scored at a time.
+inline constexpr int64_t kScoredAtOnce = 4096;
+
+/// Scores of all rows (R), in batches of whole lists, each of at least `batch_rows` rows but the
+/// last: the same whatever they are, but for the last bits; the same bit for bit where the batches
+/// are the same, as they are when a file passes through in parts of so many rows.
 std::vector<double> scores_of(const Ranker& ranker, const RankSet& set, const attn::Hooks& hooks,
-                              int64_t batch_rows = 4096);
+                              int64_t batch_rows = kScoredAtOnce);
 
 /// What `select` says of scores; higher is better. NaN where it is not defined there.
 double selection_score(const SelectBy& select, const LossOptions& loss, const RankSet& set,

@@ -70,6 +70,7 @@ refused 2 'the loss pa-bce needs; name their column with --profit' "$R" train --
 refused 2 'the loss bce needs; name their column with --label' "$R" train --train "$DATA/market.csv" --list qid --profit pnl --loss bce --out r
 refused 1 "there is no column 'pnl'" "$R" evaluate --run "$DATA/run" --data plain.csv
 refused 1 "there is no column 'pnl'" "$R" report --run "$DATA/run" --data plain.csv --out x.html
+refused 2 'the loss bce needs; name their column with --label' "$R" cv --data "$DATA/market.csv" --list qid --profit pnl --loss bce --out r
 refused 1 "label.csv: row 42, column risky" "$R" cv --data label.csv "${COLUMNS[@]}" --folds 3
 absent r s.csv x.html
 

@@ -1,0 +1,102 @@
+#include "finance/model/cross_validate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "attn/error.h"
+#include "finance/lists/split_lists.h"
+#include "tests/finance/model/small_model.h"
+#include "tests/support/refusal.h"
+
+namespace finance {
+namespace {
+
+using attn::test::expect_refusal;
+using test::market;
+using test::small_run;
+
+EvaluateOptions values() {
+  EvaluateOptions o;
+  o.metrics.resamples = 0;
+  return o;
+}
+
+TEST(CrossValidate, TestsEachListOnceByAModelThatDidNotSeeIt) {
+  const RankLists lists = market(12, 1);
+  const TrainRunOptions o = small_run(RankModel::linear);
+  const auto result = cross_validate(lists, o, 4, 0.25, values(), {});
+  ASSERT_EQ(result.folds.size(), 4U);
+  const auto parts = list_folds(12, 4, o.fit.optimisation.seed);
+  std::set<int64_t> tested;
+  for (size_t f = 0; f < parts.size(); ++f) {
+    tested.insert(parts[f].begin(), parts[f].end());
+    // What is said of this fold comes from a training without it: change its outcomes, and its
+    // scores stay while those of the other folds move.
+    RankLists changed = lists;
+    for (const int64_t l : parts[f])
+      for (int64_t r = lists.offsets[static_cast<size_t>(l)];
+           r < lists.offsets[static_cast<size_t>(l) + 1]; ++r) {
+        changed.profit[static_cast<size_t>(r)] *= -1000;
+        changed.label[static_cast<size_t>(r)] = 1 - changed.label[static_cast<size_t>(r)];
+      }
+    const auto again = cross_validate(changed, o, 4, 0.25, values(), {});
+    EXPECT_EQ(again.folds[f].scores, result.folds[f].scores) << "fold " << f;
+    for (size_t g = 0; g < parts.size(); ++g)
+      if (g != f) {
+        EXPECT_NE(again.folds[g].scores, result.folds[g].scores) << f << " " << g;
+      }
+    // Nor do scaling and thresholds see it.
+    RankLists scaled = lists;
+    for (const int64_t l : parts[f])
+      for (int64_t r = lists.offsets[static_cast<size_t>(l)];
+           r < lists.offsets[static_cast<size_t>(l) + 1]; ++r)
+        scaled.features[static_cast<size_t>(r * lists.width())] += 1000;
+    EXPECT_EQ(cross_validate(scaled, o, 4, 0.25, values(), {}).folds[f].threshold,
+              result.folds[f].threshold);
+  }
+  EXPECT_EQ(tested.size(), 12U);
+  // Scores of all rows, each where it belongs.
+  for (size_t f = 0; f < parts.size(); ++f) {
+    size_t at = 0;
+    for (const int64_t l : parts[f])
+      for (int64_t r = lists.offsets[static_cast<size_t>(l)];
+           r < lists.offsets[static_cast<size_t>(l) + 1]; ++r)
+        EXPECT_EQ(result.pooled.scores[static_cast<size_t>(r)], result.folds[f].scores[at++]);
+  }
+}
+
+TEST(CrossValidate, TellsMeansAndPooledMetrics) {
+  const RankLists lists = market(12, 1);
+  const auto result = cross_validate(lists, small_run(), 3, 0.25, values(), {});
+  const auto j = to_json(result);
+  ASSERT_EQ(j.at("folds").size(), 3U);
+  double sum = 0;
+  for (const auto& fold : j.at("folds")) sum += fold.at("profit@5").get<double>();
+  EXPECT_NEAR(j.at("mean").at("profit@5").at("mean").get<double>(), sum / 3, 1e-9);
+  EXPECT_NEAR(j.at("pooled").at("profit@5").get<double>(), sum / 3, 1e-9);  // folds of one size
+  EXPECT_EQ(to_json(cross_validate(lists, small_run(), 3, 0.25, values(), {})), j);
+  expect_refusal([&] { cross_validate(lists, small_run(), 13, 0.2, values(), {}); }, "13 folds");
+  expect_refusal([&] { cross_validate(lists, small_run(), 1, 0.2, values(), {}); }, "folds");
+}
+
+TEST(CrossValidate, AFoldWithoutPositivesIsLeftOutOfMeans) {
+  RankLists lists = market(6, 1);
+  const TrainRunOptions o = small_run();
+  const auto parts = list_folds(6, 3, o.fit.optimisation.seed);
+  for (const int64_t l : parts[1])
+    for (int64_t r = lists.offsets[static_cast<size_t>(l)];
+         r < lists.offsets[static_cast<size_t>(l) + 1]; ++r)
+      lists.label[static_cast<size_t>(r)] = 0;
+  const auto j = to_json(cross_validate(lists, o, 3, 0, values(), {}));
+  EXPECT_TRUE(j.at("folds")[1].at("auc").is_null());
+  const double mean =
+      (j.at("folds")[0].at("auc").get<double>() + j.at("folds")[2].at("auc").get<double>()) / 2;
+  ASSERT_TRUE(j.at("mean").at("auc").at("mean").is_number());
+  EXPECT_NEAR(j.at("mean").at("auc").at("mean").get<double>(), mean, 1e-12);
+}
+
+}  // namespace
+}  // namespace finance
