@@ -7,9 +7,12 @@
 #include <string>
 #include <utility>
 
+#include "finance/rank/cross_kernel.h"
 #include "libattn/nn/dropout.h"
 #include "libattn/nn/encoder.h"
 #include "libattn/nn/linear.h"
+#include "libattn/ops/check.h"
+#include "libattn/ops/probe_scope.h"
 #include "libattn/train/seed.h"
 
 namespace finance {
@@ -119,12 +122,21 @@ Ranker::Ranker(const RankerOptions& options, uint64_t seed)
 Ranker::Ranker(const RankerOptions& options, Parameters parameters)
     : options_(options), parameters_(std::move(parameters)) {}
 
+/// sum_c E_c[code_c]; undefined without categories.
+at::Tensor Ranker::category_sum(const RankBatch& batch) const {
+  at::Tensor sum;
+  for (size_t c = 0; c < options_.categories.size(); ++c) {
+    const at::Tensor one = at::embedding(parameters_.at("category." + std::to_string(c)),
+                                         batch.codes.select(1, static_cast<int64_t>(c)));
+    sum = sum.defined() ? sum + one : one;
+  }
+  return sum;
+}
+
 at::Tensor Ranker::embedded(const RankBatch& batch) const {
   const Parameters& w = parameters_;
   at::Tensor h = attn::nn::linear(batch.features, w.at("embed.w1"), w.at("embed.b1"));
-  for (size_t c = 0; c < options_.categories.size(); ++c)
-    h = h + at::embedding(w.at("category." + std::to_string(c)),
-                          batch.codes.select(1, static_cast<int64_t>(c)));
+  if (const at::Tensor e = category_sum(batch); e.defined()) h = h + e;
   if (options_.model == RankModel::rankformer) return h;
   return attn::nn::linear(at::gelu(h), w.at("embed.w2"), w.at("embed.b2"));
 }
@@ -163,15 +175,52 @@ at::Tensor Ranker::hidden_layers(at::Tensor h, const RankPass& pass) const {
   return h;
 }
 
-at::Tensor Ranker::head(const at::Tensor& h) const {
+at::Tensor Ranker::head(at::Tensor x) const {
   const Parameters& w = parameters_;
-  at::Tensor x = plain_norm(h);
   if (options_.model != RankModel::rankformer)
     x = at::gelu(attn::nn::linear(x, w.at("head.w1"), w.at("head.b1")));
   return attn::nn::linear(x, w.at("head.w"), w.at("head.b")).squeeze(1);
 }
 
-at::Tensor Ranker::forward(const RankBatch& given, const RankPass& pass) const {
+at::Tensor Ranker::forward(const RankBatch& batch, const RankPass& pass) const {
+  const bool alone = !pass.training && !c10::GradMode::is_enabled() && looks_across(options_.model) &&
+                     !looks_at_features(options_.model);
+  at::Tensor s;
+  // What is computed must not depend on whether a probe listens.
+  if (!alone || attn::ops::probing()) s = by_operators(batch, pass);
+  if (alone) s = fused(batch);
+  return options_.bounded ? s.tanh() : s;
+}
+
+at::Tensor Ranker::fused(const RankBatch& batch) const {
+  const Parameters& w = parameters_;
+  const auto at = [&](const std::string& name) { return w.at(name).const_data_ptr<float>(); };
+  const RankerOptions& o = options_;
+  CrossNetwork n;
+  n.blocks.width = o.width, n.blocks.heads = o.heads, n.blocks.hidden = o.hidden;
+  for (int64_t i = 0; i < o.layers; ++i) {
+    const std::string p = numbered("cross", i);
+    n.blocks.blocks.push_back({at(p + "norm1"), at(p + "qkv"), at(p + "out"), at(p + "norm2"),
+                               at(p + "up"), at(p + "down")});
+  }
+  n.features = batch.features.size(1);
+  n.embed_w1 = at("embed.w1"), n.embed_b1 = at("embed.b1");
+  n.head_w = at("head.w"), n.head_b = at("head.b");
+  if (o.model != RankModel::rankformer) {
+    n.embed_w2 = at("embed.w2"), n.embed_b2 = at("embed.b2");
+    n.head_w1 = at("head.w1"), n.head_b1 = at("head.b1");
+  }
+  const at::Tensor x = batch.features.contiguous(), e = category_sum(batch),
+                   offsets = attn::ops::check_offsets("ranker", batch.offsets, x.size(0));
+  at::Tensor scores = at::empty({x.size(0)}, x.options());
+  cross_scores(n,
+               {x.const_data_ptr<float>(), e.defined() ? e.const_data_ptr<float>() : nullptr,
+                offsets.const_data_ptr<int64_t>(), offsets.size(0) - 1},
+               scores.mutable_data_ptr<float>(), attn::ops::torch_threads());
+  return scores;
+}
+
+at::Tensor Ranker::by_operators(const RankBatch& given, const RankPass& pass) const {
   const RankModel m = options_.model;
   RankBatch batch = given;
   if (pass.training)
@@ -180,19 +229,21 @@ at::Tensor Ranker::forward(const RankBatch& given, const RankPass& pass) const {
   at::Tensor s;
   if (m == RankModel::linear) {
     s = attn::nn::linear(batch.features, parameters_.at("head.w"), parameters_.at("head.b"));
-    for (size_t c = 0; c < options_.categories.size(); ++c)
-      s = s + at::embedding(parameters_.at("category." + std::to_string(c)),
-                            batch.codes.select(1, static_cast<int64_t>(c)));
+    if (const at::Tensor e = category_sum(batch); e.defined()) s = s + e;
     s = s.squeeze(1);
   } else {
     at::Tensor h = looks_at_features(m) ? tokens(batch, pass) : embedded(batch);
     if (m == RankModel::mlp) h = hidden_layers(h, pass);
-    if (looks_across(m))
-      h = attn::nn::encoder(h, batch.offsets, layers_of(parameters_, "cross", options_.layers),
-                            encoder_options(options_.heads, options_.dropout, pass, "cross"));
+    if (looks_across(m)) {
+      auto o = encoder_options(options_.heads, options_.dropout, pass, "cross");
+      o.last_norm = true;
+      h = attn::nn::encoder(h, batch.offsets, layers_of(parameters_, "cross", options_.layers), o);
+    } else {
+      h = plain_norm(h);
+    }
     s = head(h);
   }
-  return options_.bounded ? s.tanh() : s;
+  return s;
 }
 
 at::Tensor Ranker::attention(const RankBatch& list) const {

@@ -32,7 +32,8 @@ struct RankPass {
 ///               2021, FT-Transformer; PA-RiskRanker's stage 1)
 ///   head        s = w2 . gelu(W1 n(h) + b1) + b2 ; rankformer: s = w . n(h) + b ; bounded: tanh s
 /// n: layer normalisation; that of the head has no weight, which its matrix has. Permuting the
-/// traders of a list permutes their scores.
+/// traders of a list permutes their scores. Where nothing is to be differentiated cross and
+/// rankformer go through one fused pass (cross_kernel.h), whose last digits may differ.
 class Ranker {
  public:
   Ranker(const RankerOptions& options, uint64_t seed);
@@ -53,10 +54,13 @@ class Ranker {
   void take_self_stage(const Ranker& pretrained) const;
 
  private:
+  at::Tensor by_operators(const RankBatch& batch, const RankPass& pass) const;
+  at::Tensor fused(const RankBatch& batch) const;  ///< the same of cross and rankformer
+  at::Tensor category_sum(const RankBatch& batch) const;
   at::Tensor embedded(const RankBatch& batch) const;
   at::Tensor tokens(const RankBatch& batch, const RankPass& pass) const;
   at::Tensor hidden_layers(at::Tensor h, const RankPass& pass) const;
-  at::Tensor head(const at::Tensor& h) const;
+  at::Tensor head(at::Tensor x) const;  ///< of n(h)
 
   RankerOptions options_;
   attn::train::Parameters parameters_;

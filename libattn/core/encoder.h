@@ -18,12 +18,14 @@ struct EncoderBlock {
 };
 
 /// h <- h + Wo attention(Wq n(h), Wk n(h), Wv n(h)) ;  h <- h + W2 gelu(W1 n(h)) for each block,
-/// n(h) = w (h - mean h) / sqrt(variance h + 1e-5) with a weight of its own, gelu(x) = x Phi(x).
+/// n(h) = w (h - mean h) / sqrt(variance h + 1e-5) with a weight of its own, gelu(x) = x Phi(x);
+/// then, with `last_norm`, n(h) of weights 1.
 struct Encoder {
   int64_t width = 0, heads = 0, hidden = 0;  // D, H, M
   bool causal = false;  ///< a token sees itself and those before it; else all of its sequence
   int64_t window = -1;  ///< where causal: of those, the last so many and itself; -1: all
-  double theta = 0;     ///< of rotary positions, counted from 0 in each sequence; 0: none
+  bool last_norm = false;
+  double theta = 0;  ///< of rotary positions, counted from 0 in each sequence; 0: none
   std::vector<EncoderBlock<const float>> blocks;
 };
 
@@ -34,8 +36,8 @@ struct EncoderTokens {
   int64_t sequences = 0;
 };
 
-/// h after the last block, (T,D). What becomes of a sequence depends on that sequence alone: on no
-/// other one and no number of threads.
+/// h after the last block and norm, (T,D). What becomes of a sequence depends on that sequence
+/// alone: on no other one and no number of threads.
 void encoder_forward(const Encoder& network, const EncoderTokens& tokens, float* out,
                      const Parallel& parallel);
 

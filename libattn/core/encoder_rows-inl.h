@@ -165,11 +165,11 @@ struct NormTape {
   float *hat = nullptr, *inverse = nullptr;  // (L,width), (L)
 };
 
-/// y = (x - mean) / sqrt(variance + eps) weight, for each row.
+/// y = (x - mean) / sqrt(variance + eps) weight, for each row; y may be x.
 HWY_MAYBE_UNUSED static HWY_NOINLINE void layer_norm(const Encoder& n, const Packed& p,
-                                                     int64_t rows, const float* HWY_RESTRICT x,
-                                                     const float* HWY_RESTRICT weight,
-                                                     float* HWY_RESTRICT y, const NormTape& tape) {
+                                                     int64_t rows, const float* x,
+                                                     const float* HWY_RESTRICT weight, float* y,
+                                                     const NormTape& tape) {
   const Tag d;
   const auto share = hn::Set(d, 1.0F / static_cast<float>(n.width));
   for (int64_t t = 0; t < rows; ++t, x += p.width, y += p.width) {

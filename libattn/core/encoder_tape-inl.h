@@ -88,6 +88,8 @@ struct Desk {
   std::vector<BlockTape> blocks;
   float *h, *dh, *x, *t, *dqkv;  // (L,width), (L,3 width)
   float *act, *dact;             // (kBlock,hidden)
+  NormTape last;                 // of last_norm
+  float* none;                   // (width), of the gradient of a weight that is none
 };
 
 /// What all sequences of a pass share.
@@ -101,7 +103,8 @@ struct Work {
 inline int64_t desk_size(const Encoder& n, int64_t l) {
   const int64_t line = l * padded(n.width), wide = l * padded(n.hidden), one = padded(l);
   const int64_t block = 8 * line + wide + 2 * one + 2 * padded(n.heads * l);
-  return static_cast<int64_t>(n.blocks.size()) * block + 7 * line + 2 * kBlock * padded(n.hidden);
+  return static_cast<int64_t>(n.blocks.size()) * block + 8 * line + one + padded(n.width) +
+         2 * kBlock * padded(n.hidden);
 }
 
 inline NormTape norm_tape(int64_t l, int64_t width, Room& room) {
@@ -126,8 +129,42 @@ inline Desk make_desk(const Work& w, int64_t l, Room& room) {
   d.h = room.take(line), d.dh = room.zeros(line), d.x = room.take(line), d.t = room.zeros(line);
   d.dqkv = room.zeros(3 * line);
   d.act = room.take(kBlock * w.p.hidden), d.dact = room.take(kBlock * w.p.hidden);
+  d.last = norm_tape(l, w.p.width, room), d.none = room.zeros(w.p.width);
   return d;
 }
+
+#if HWY_TARGET != HWY_SCALAR && HWY_IS_LITTLE_ENDIAN
+#define ATTN_ENCODER_DRAWS_VECTORS 1
+#else
+#define ATTN_ENCODER_DRAWS_VECTORS 0
+#endif
+
+#if ATTN_ENCODER_DRAWS_VECTORS
+/// `count` factors, whole vectors, of draws `draw` ... of random::Rng of this seed: two a draw, the
+/// low word first.
+HWY_MAYBE_UNUSED static HWY_NOINLINE void draw_vectors(uint64_t seed, uint64_t draw, int64_t count,
+                                                       uint32_t least, float kept,
+                                                       float* HWY_RESTRICT keep) {
+  using attn::random::Rng;
+  const Tag d;
+  const hn::RepartitionToWide<hn::RebindToUnsigned<Tag>> wide;
+  const hn::RebindToUnsigned<Tag> words;
+  const auto mix1 = hn::Set(wide, Rng::kMix1), mix2 = hn::Set(wide, Rng::kMix2);
+  const auto step = hn::Set(wide, Rng::kStep * (kN / 2));
+  const auto bound = hn::Set(words, least);
+  const auto factor = hn::Set(d, kept);
+  auto state = hn::Add(hn::Mul(hn::Iota(wide, 1), hn::Set(wide, Rng::kStep)),
+                       hn::Set(wide, seed + draw * Rng::kStep));
+  for (int64_t i = 0; i < count; i += kN) {
+    auto z = hn::Mul(hn::Xor(state, hn::ShiftRight<30>(state)), mix1);
+    z = hn::Mul(hn::Xor(z, hn::ShiftRight<27>(z)), mix2);
+    z = hn::Xor(z, hn::ShiftRight<31>(z));
+    const auto dropped = hn::RebindMask(d, hn::Lt(hn::BitCast(words, z), bound));
+    hn::Store(hn::IfThenZeroElse(dropped, factor), d, keep + i);
+    state = hn::Add(state, step);
+  }
+}
+#endif
 
 /// Factors 0 and 1 / (1 - p) of tokens `token` ... of the mask of `seed` over (T,D)
 /// (attn::nn::dropout).
@@ -136,6 +173,11 @@ inline void draw_mask(const Work& w, int64_t token, int64_t l, uint64_t seed,
   const double p = w.dropout;
   const auto kept = static_cast<float>(1 / (1 - p));
   const auto least = static_cast<uint32_t>(p * 4294967296.0);
+#if ATTN_ENCODER_DRAWS_VECTORS
+  if (w.p.width == w.n.width)
+    return draw_vectors(seed, static_cast<uint64_t>(token * w.n.width / 2), l * w.n.width, least,
+                        kept, keep);
+#endif
   const auto first = static_cast<uint64_t>(token * w.n.width);
   attn::random::Rng draws = attn::random::Rng::at(seed, first / 2);
   uint64_t word = first % 2 == 0 ? 0 : draws.next() >> 32U, n = first;
@@ -233,6 +275,13 @@ HWY_MAYBE_UNUSED static HWY_NOINLINE void norm_gradient(
       hn::Store(hn::Add(hn::Load(d, dx + c), out), d, dx + c);
     }
   }
+}
+
+/// dh of the last norm's result to dh of what it was taken of.
+inline void back_last_norm(const Work& w, int64_t l, Desk& d) {
+  std::swap(d.dh, d.t);
+  std::fill_n(d.dh, l * w.p.width, 0.0F);
+  norm_gradient(w, l, d.last, w.p.real, d.t, d.dh, d.none);
 }
 
 /// y = hat weight.

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 #include <vector>
 
 #include "hwy/highway.h"
@@ -35,11 +37,9 @@ HWY_INLINE void sums_of_two(int64_t width, const Term& term, Vec& first, Vec& se
 }
 
 /// y = (x - mean) / sqrt(variance + eps) weight, for each token; ld of two vectors at a time, the
-/// last alone where their number is odd.
-HWY_MAYBE_UNUSED static HWY_NOINLINE void turned_norm(int64_t width, int64_t ld,
-                                                      const float* HWY_RESTRICT x,
-                                                      const float* HWY_RESTRICT weight,
-                                                      float* HWY_RESTRICT y) {
+/// last alone where their number is odd. y may be x.
+HWY_MAYBE_UNUSED static HWY_NOINLINE void turned_norm(int64_t width, int64_t ld, const float* x,
+                                                      const float* HWY_RESTRICT weight, float* y) {
   const Tag d;
   const auto share = hn::Set(d, 1.0F / static_cast<float>(width)), eps = hn::Set(d, kNormEps);
   for (int64_t t = 0; t < ld; t += 2 * kN) {
@@ -160,22 +160,37 @@ HWY_MAYBE_UNUSED static void turn_weight(int64_t width, const float* weight, flo
     for (int64_t c = 0; c < width; ++c) to[c * 2 * width + r] = weight[r * width + c];
 }
 
+/// Where vectors of tokens may be written whole: of `lanes` from the first on. One that reaches
+/// beyond goes through `edge`, a vector for each feature of a head.
+struct TurnedEdge {
+  int64_t lanes = std::numeric_limits<int64_t>::max();
+  float* edge = nullptr;
+};
+
 /// All queries of one head, in place of `out`: softmax(q . k / sqrt(d)) v, 0 where none is seen.
 HWY_MAYBE_UNUSED static HWY_NOINLINE void turned_head(simd::TurnedHead<float> h,
                                                       const TurnedSight<float>& sight,
                                                       float* HWY_RESTRICT out,
-                                                      float* HWY_RESTRICT tile) {
+                                                      float* HWY_RESTRICT tile,
+                                                      const TurnedEdge& edge) {
   const Tag d;
   const float* queries = h.q;
+  const int64_t ldo = h.ldo;
   for (size_t i = 0; i < sight.spans.size(); ++i) {
     const int64_t first = static_cast<int64_t>(i) * kN;
-    h.q = queries + first, h.out = out + first;
+    const bool whole = first + kN <= edge.lanes;
+    h.q = queries + first;
+    h.out = whole ? out + first : edge.edge, h.ldo = whole ? ldo : kN;
     const auto l = simd::turned_panel<false, simd::kTurned>(h, simd::panel_of(sight, i), tile).l;
     const auto none = hn::Eq(l, hn::Zero(d));
     const auto inverse = hn::IfThenElse(none, hn::Zero(d), hn::Div(hn::Set(d, 1.0F), l));
     for (int c = 0; c < h.dv; ++c) {
-      float* at = h.out + c * h.ldo;
-      hn::Store(hn::Mul(inverse, hn::Load(d, at)), d, at);
+      const auto mean = hn::Mul(inverse, hn::LoadU(d, h.out + c * h.ldo));
+      if (whole) {
+        hn::StoreU(mean, d, out + c * ldo + first);
+      } else {
+        simd::store_partial(mean, out + c * ldo + first, static_cast<int>(edge.lanes - first));
+      }
     }
   }
 }
@@ -183,8 +198,8 @@ HWY_MAYBE_UNUSED static HWY_NOINLINE void turned_head(simd::TurnedHead<float> h,
 /// Of all heads: queries (D,ldq), keys and values as key_rows has them, out (D,ldq).
 HWY_MAYBE_UNUSED static void turned_attend(int64_t heads, int64_t width,
                                            const TurnedSight<float>& sight, const float* queries,
-                                           int64_t ldq, const float* keys, float* tile,
-                                           float* out) {
+                                           int64_t ldq, const float* keys, float* tile, float* out,
+                                           const TurnedEdge& edge = {}) {
   const int64_t d = width / heads, row = 2 * width;
   for (int64_t head = 0; head < heads; ++head) {
     simd::TurnedHead<float> of;
@@ -194,7 +209,7 @@ HWY_MAYBE_UNUSED static void turned_attend(int64_t heads, int64_t width,
     of.k = {keys + head * d, row};
     of.v = {keys + width + head * d, row};
     of.d = of.dv = static_cast<int>(d);
-    turned_head(of, sight, out + head * d * ldq, tile);
+    turned_head(of, sight, out + head * d * ldq, tile, edge);
   }
 }
 
@@ -249,40 +264,57 @@ inline TurnedLength turned_length(const Encoder& n, int64_t length, Room& room) 
   return s;
 }
 
-/// Buffers of one sequence.
+/// One of the sequences that lie on a desk side by side, without a gap, from lane `first` on.
+struct TurnedPart {
+  int64_t first = 0;
+  const TurnedLength* of = nullptr;
+};
+
+/// Buffers of L tokens, of one sequence or of several.
 struct TurnedDesk {
   float *h, *x, *q;      // (D,ld)
   float *hidden, *tile;  // kHidden or one row; of attention
   float* keys;           // (L,2D): keys and values by tokens
+  float* edge;           // (D/H,kN)
 };
 
 inline int64_t hidden_rows(const Encoder& n, int64_t ld) {
   return std::clamp<int64_t>(kHidden / ld, 1, n.hidden);
 }
 
-/// Numbers of a desk for sequences of up to `length` tokens, whose tile holds `tile` of them.
+/// Numbers of a desk for up to `length` tokens, whose tile holds `tile` of them.
 inline int64_t turned_desk_size(const Encoder& n, int64_t length, int64_t tile) {
   const int64_t ld = padded(length);
-  return 3 * n.width * ld + std::max(kHidden, ld) + padded(tile) + padded(2 * length * n.width);
+  return 3 * n.width * ld + std::max(kHidden, ld) + padded(tile) + padded(2 * length * n.width) +
+         n.width / n.heads * kN;
 }
 
 inline TurnedDesk turned_desk(const Encoder& n, int64_t length, int64_t tile, Room& room) {
   const int64_t ld = padded(length), line = n.width * ld;
-  return {room.take(line), room.take(line),
-          room.take(line), room.take(std::max(kHidden, ld)),
-          room.take(tile), room.take(2 * length * n.width)};
+  return {room.take(line),
+          room.take(line),
+          room.take(line),
+          room.take(std::max(kHidden, ld)),
+          room.take(tile),
+          room.take(2 * length * n.width),
+          room.take(n.width / n.heads * kN)};
 }
 
-/// h through one block.
-inline void turned_block(const Encoder& n, const TurnedLength& s, size_t number,
-                         const float* key_values, const TurnedDesk& w) {
+/// h of `tokens` tokens, those of all `parts`, through one block; one part alone where positions
+/// are rotary.
+inline void turned_block(const Encoder& n, int64_t tokens, std::span<const TurnedPart> parts,
+                         size_t number, const float* key_values, const TurnedDesk& w) {
   const EncoderBlock<const float>& b = n.blocks[number];
-  const int64_t ld = s.ld, piece = hidden_rows(n, ld);
+  const TurnedLength& s = *parts.front().of;
+  const int64_t ld = padded(tokens), piece = hidden_rows(n, ld);
   turned_norm(n.width, ld, w.h, b.norm1, w.x);
   multiply<Start::zero>(n.width, n.width, b.qkv, n.width, w.x, ld, w.q, ld);
-  key_rows(n.width, s.length, w.x, ld, key_values, s.key_cosine, s.key_sine, w.keys);
+  key_rows(n.width, tokens, w.x, ld, key_values, s.key_cosine, s.key_sine, w.keys);
   if (s.cosine != nullptr) turned_rotate(n.heads, n.width / n.heads, ld, s.cosine, s.sine, w.q);
-  turned_attend(n.heads, n.width, s.sight, w.q, ld, w.keys, w.tile, w.x);
+  for (const TurnedPart& p :
+       parts)  // the last vector of one reaches into the next, whose turn is later
+    turned_attend(n.heads, n.width, p.of->sight, w.q + p.first, ld, w.keys + p.first * 2 * n.width,
+                  w.tile, w.x + p.first, {ld - p.first, w.edge});
   multiply<Start::add>(n.width, n.width, b.out, n.width, w.x, ld, w.h, ld);
   turned_norm(n.width, ld, w.h, b.norm2, w.x);
   for (int64_t m = 0; m < n.hidden; m += piece) {
@@ -291,6 +323,13 @@ inline void turned_block(const Encoder& n, const TurnedLength& s, size_t number,
     simd::gelu_all(rows * ld, w.hidden);
     multiply<Start::add>(n.width, rows, b.down + m, n.hidden, w.hidden, ld, w.h, ld);
   }
+}
+
+/// h of one sequence through one block.
+inline void turned_block(const Encoder& n, const TurnedLength& s, size_t number,
+                         const float* key_values, const TurnedDesk& w) {
+  const TurnedPart whole{0, &s};
+  turned_block(n, s.length, {&whole, 1}, number, key_values, w);
 }
 
 }  // namespace attn::core::encoder::HWY_NAMESPACE

@@ -1,7 +1,7 @@
 // Per-target: attention of short sequences whose queries lie turned, features along rows and tokens
-// along the SIMD lanes: q[feature * ld + token], ld whole vectors. Queries are vectors then as they
-// are, keys and values are single numbers that are spread over a vector, and nothing is summed
-// across lanes. Included once per target.
+// along the SIMD lanes: q[feature * ld + token], ld whole vectors, at any place. Queries are
+// vectors then as they are, keys and values are single numbers that are spread over a vector, and
+// nothing is summed across lanes. Included once per target.
 #if defined(ATTN_TURNED_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ATTN_TURNED_INL_H_
 #undef ATTN_TURNED_INL_H_
@@ -124,7 +124,7 @@ HWY_INLINE Vec<T> turned_scores(const T* HWY_RESTRICT queries, int64_t ld, T sca
   const auto hidden = hn::Set(d, -std::numeric_limits<T>::infinity());
   Vec<T> q[D], m[kBeside];
 #pragma GCC unroll 8
-  for (int c = 0; c < D; ++c) q[c] = hn::Mul(hn::Set(d, scale), hn::Load(d, queries + c * ld));
+  for (int c = 0; c < D; ++c) q[c] = hn::Mul(hn::Set(d, scale), hn::LoadU(d, queries + c * ld));
 #pragma GCC unroll 4
   for (auto& each : m) each = hn::Set(d, kLowest<T>);
   over_keys(
@@ -181,7 +181,7 @@ HWY_INLINE void turned_values(const Numbers<T>& values, const TurnedPanel<T>& p,
         }
       });
 #pragma GCC unroll 8
-  for (int c = 0; c < D; ++c) hn::Store(sum[c], d, out + c * ldo);
+  for (int c = 0; c < D; ++c) hn::StoreU(sum[c], d, out + c * ldo);
   totals = now;
 }
 
@@ -204,7 +204,7 @@ HWY_INLINE void turned_more_values(const Numbers<T>& values, const TurnedPanel<T
         }
       });
 #pragma GCC unroll 8
-  for (int c = 0; c < D; ++c) hn::Store(sum[c], d, out + c * ldo);
+  for (int c = 0; c < D; ++c) hn::StoreU(sum[c], d, out + c * ldo);
 }
 
 /// Calls step.template operator()<D>() of D = d <= kMost.

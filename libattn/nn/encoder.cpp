@@ -54,6 +54,7 @@ at::Tensor composed(at::Tensor h, const at::Tensor& offsets,
     const at::Tensor hidden = at::gelu(nn::linear(at::layer_norm(h, {width}, l.norm2), l.up));
     h = h + dropout(nn::linear(hidden, l.down), o.dropout, seeds[2 * i + 1]);
   }
+  if (o.last_norm) h = at::layer_norm(h, {width});
   return h;
 }
 
@@ -86,7 +87,7 @@ Call call_of(const at::Tensor& x, const at::Tensor& offsets, const variable_list
   Call c;
   c.network.width = x.size(1), c.network.heads = o.heads;
   c.network.hidden = weights.empty() ? 0 : weights[4].size(0);
-  c.network.causal = o.causal;
+  c.network.causal = o.causal, c.network.last_norm = o.last_norm;
   c.network.blocks = blocks_of<const float>(weights);
   c.tokens = {x.const_data_ptr<float>(), offsets.const_data_ptr<int64_t>(), offsets.size(0) - 1};
   if (o.dropout > 0) c.dropout = {o.dropout, seeds_of(o, weights.size() / kParts)};
@@ -102,6 +103,7 @@ struct EncoderFunction : torch::autograd::Function<EncoderFunction> {
     ctx->save_for_backward(saved);
     ctx->saved_data["heads"] = options.heads;
     ctx->saved_data["causal"] = options.causal;
+    ctx->saved_data["last_norm"] = options.last_norm;
     ctx->saved_data["dropout"] = options.dropout;
     ctx->saved_data["seed"] = static_cast<int64_t>(options.seed);
     at::Tensor out = at::empty_like(x);
@@ -116,6 +118,7 @@ struct EncoderFunction : torch::autograd::Function<EncoderFunction> {
     EncoderOptions options;
     options.heads = ctx->saved_data["heads"].toInt();
     options.causal = ctx->saved_data["causal"].toBool();
+    options.last_norm = ctx->saved_data["last_norm"].toBool();
     options.dropout = ctx->saved_data["dropout"].toDouble();
     options.seed = static_cast<uint64_t>(ctx->saved_data["seed"].toInt());
     variable_list inputs = saved;
@@ -177,7 +180,7 @@ at::Tensor encoder(const at::Tensor& x, const at::Tensor& offsets,
                    const std::vector<EncoderLayer>& layers, const EncoderOptions& options) {
   check(x, layers, options);
   const at::Tensor starts = ops::check_offsets(kOp, offsets, x.size(0));
-  if (layers.empty()) return x;
+  if (layers.empty()) return options.last_norm ? at::layer_norm(x, {x.size(1)}) : x;
   if (x.scalar_type() != at::kFloat) return composed(x, starts, layers, options);
   if (ops::probing()) {  // what is computed must not depend on whether a probe listens
     const c10::NoGradGuard no_grad;
@@ -198,7 +201,7 @@ at::Tensor encoder_weights(const at::Tensor& x, const std::vector<EncoderLayer>&
   const c10::NoGradGuard no_grad;
   const ProbePause told_elsewhere;
   EncoderOptions plain = options;
-  plain.dropout = 0;
+  plain.dropout = 0, plain.last_norm = false;
   const int64_t n = x.size(0), width = x.size(1), head = width / options.heads;
   const at::Tensor one = at::tensor(std::vector<int64_t>{0, n}, at::kLong);
   at::Tensor h = x;

@@ -17,8 +17,9 @@ struct EncoderLayer {
 };
 
 struct EncoderOptions {
-  int64_t heads = 1;    ///< H, divides D
-  bool causal = false;  ///< a token sees itself and those before it in its sequence; else all
+  int64_t heads = 1;       ///< H, divides D
+  bool last_norm = false;  ///< n(h) of weights 1 behind the last layer
+  bool causal = false;     ///< a token sees itself and those before it in its sequence; else all
   double dropout = 0;  ///< of both branches of a block on their way to the sum; 0 when not training
   uint64_t seed = 0;   ///< of its masks
   std::string name = "block";  ///< what probes call the attention: "NAME 1", "NAME 2", ...

@@ -25,10 +25,14 @@ class Rng {
   /// The stream of `state` from draw `number` on.
   static Rng at(uint64_t state, uint64_t number) { return Rng(state + number * kStep); }
 
+  /// Draw k, from 0, is mix(state + (k + 1) kStep): what draws whole vectors builds on.
+  static constexpr uint64_t kStep = 0x9E3779B97F4A7C15ULL;
+  static constexpr uint64_t kMix1 = 0xBF58476D1CE4E5B9ULL, kMix2 = 0x94D049BB133111EBULL;
+
   uint64_t next() {
     uint64_t z = (state_ += kStep);
-    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27U)) * 0x94D049BB133111EBULL;
+    z = (z ^ (z >> 30U)) * kMix1;
+    z = (z ^ (z >> 27U)) * kMix2;
     return z ^ (z >> 31U);
   }
   /// In [0, 1).
@@ -48,8 +52,6 @@ class Rng {
   double log_normal(double median, double sd) { return median * std::exp(sd * normal()); }
 
  private:
-  static constexpr uint64_t kStep = 0x9E3779B97F4A7C15ULL;
-
   uint64_t state_;
 };
 

@@ -101,7 +101,7 @@ at::Tensor by_equation(const Case& c, const EncoderOptions& o) {
     h = h + (o.dropout > 0 ? branch * mask(branch, o, draw + 1) : branch);
     draw += 2;
   }
-  return h;
+  return o.last_norm ? norm(h, at::ones({d}, h.options())) : h;
 }
 
 Case as(const Case& c, at::ScalarType type) {
@@ -161,6 +161,21 @@ TEST(Encoder, CausalAndDropout) {
   expect_equation(kShapes[3], o, at::kFloat, 3e-5);
 }
 
+TEST(Encoder, LastNorm) {
+  EncoderOptions o;
+  o.last_norm = true;
+  test::with_every_target([&] {
+    for (const Shape& s : kShapes) expect_equation(s, o, at::kFloat, 1e-4);
+  });
+  o.dropout = 0.3, o.seed = 5;
+  for (const at::ScalarType type : {at::kFloat, at::kDouble})
+    for (const Shape& s : kShapes) expect_equation(s, o, type, 1e-4);
+  const Case none = make({{3, 4}, 8, 2, 16, 0});
+  EXPECT_LT(distance(encoder(none.in[0], none.offsets, {}, o),
+                     norm(none.in[0], at::ones({8}, at::kDouble))),
+            1e-12);
+}
+
 TEST(Encoder, LargeNumbers) {
   expect_equation(kShapes[1], {}, at::kFloat, 1e-4, 1e4);
 }
@@ -176,14 +191,21 @@ TEST(Encoder, PermutedSequenceIsPermutedResult) {
 }
 
 TEST(Encoder, SequenceAloneIsTheSameBitForBit) {
-  const Case c = as(make({{9, 50, 3, 50}, 32, 4, 64, 2}), at::kFloat);
-  EncoderOptions o;
-  o.heads = c.heads;
-  const at::Tensor all = encoder(c.in[0], c.offsets, layers_of(c.in), o);
-  const at::Tensor alone =
-      encoder(c.in[0].narrow(0, 9, 50), at::tensor(std::vector<int64_t>{0, 50}, at::kLong),
-              layers_of(c.in), o);
-  EXPECT_TRUE(at::equal(all.narrow(0, 9, 50), alone));
+  const std::vector<int64_t> lengths{9, 50, 0, 3, 50, 90, 100, 1, 300, 31, 2};
+  for (const bool causal : {false, true}) {
+    const Case c = as(make({lengths, 32, 4, 64, 2}), at::kFloat);
+    EncoderOptions o;
+    o.heads = c.heads, o.causal = causal, o.last_norm = true;
+    const at::Tensor all = encoder(c.in[0], c.offsets, layers_of(c.in), o);
+    int64_t first = 0;
+    for (const int64_t l : lengths) {
+      const at::Tensor alone =
+          encoder(c.in[0].narrow(0, first, l), at::tensor(std::vector<int64_t>{0, l}, at::kLong),
+                  layers_of(c.in), o);
+      EXPECT_TRUE(at::equal(all.narrow(0, first, l), alone)) << l;
+      first += l;
+    }
+  }
 }
 
 TEST(Encoder, ThreadsDoNotMatter) {
