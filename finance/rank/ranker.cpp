@@ -183,8 +183,8 @@ at::Tensor Ranker::head(at::Tensor x) const {
 }
 
 at::Tensor Ranker::forward(const RankBatch& batch, const RankPass& pass) const {
-  const bool alone = !pass.training && !c10::GradMode::is_enabled() && looks_across(options_.model) &&
-                     !looks_at_features(options_.model);
+  const bool alone = !pass.training && !c10::GradMode::is_enabled() &&
+                     looks_across(options_.model) && !looks_at_features(options_.model);
   at::Tensor s;
   // What is computed must not depend on whether a probe listens.
   if (!alone || attn::ops::probing()) s = by_operators(batch, pass);
