@@ -20,7 +20,6 @@ namespace finance {
 namespace {
 
 using attn::train::NamedTensors;
-using attn::train::Parameters;
 using attn::train::Step;
 using attn::train::TrainResult;
 using attn::train::TrainTask;
