@@ -132,7 +132,9 @@ std::function<std::function<void()>(Subject&)> pa_bce(int64_t lists, int64_t tra
 }
 
 std::vector<Case> speed_cases() {
-  const auto pairs = [](int64_t n) { return static_cast<double>(n * (n - 1) / 2); };
+  const auto pairs = [](int64_t n) {
+    return static_cast<double>(n) * static_cast<double>(n - 1) / 2;
+  };
   const int64_t batch = attn::bench::rank_fit(LossKind::pa_bce).optimisation.batch;
   return {{"score/10000x50", "even", "score", scoring},
           {"score/one-list", "even", "one-list", scoring_first},
@@ -180,9 +182,9 @@ class Peers {
     const fs::path file = fs::temp_directory_path() /
                           ("bench-rank-" + std::to_string(getpid()) + "-" + name + ".safetensors");
     attn::bench::write_rank_peer(subject.ranker, subject.set, kTrainLists, file);
-    s.process.emplace(
-        std::vector<std::string>{python_, ATTN_SOURCE_DIR "/bench/peers/rank_network.py",
-                                 file.string(), "--threads", std::to_string(threads_), "--serve"});
+    const std::string script = ATTN_SOURCE_DIR "/bench/peers/rank_network.py";
+    s.process.emplace(std::vector<std::string>{python_, script, file.string(), "--threads",
+                                               std::to_string(threads_), "--serve"});
     try {
       s.away = s.process->answer().at("check").at("difference").get<double>();
     } catch (...) {
