@@ -97,7 +97,7 @@ void write_tails(const fs::path& folder) {
 
 fs::path shared_market() {
   const char* root = std::getenv("ATTN_SHARED_DATA");
-  const fs::path folder =
+  fs::path folder =
       (root != nullptr ? fs::path(root) : fs::path(ATTN_SOURCE_DIR) / ".." / "shared" / "data") /
       "finance" / "sim_market";
   if (!fs::exists(folder / "train.csv"))
