@@ -1,5 +1,6 @@
 #include "finance/model/train_run.h"
 
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -47,7 +47,7 @@ TEST(Fit, SameSeedSameParameters) {
   const auto trained = [&](uint64_t seed, double average) {
     RankFitOptions o = options(LossKind::pa_bce);
     o.optimisation.seed = seed, o.average = average;
-    const Ranker ranker(network(RankModel::self_cross), 1);
+    Ranker ranker(network(RankModel::self_cross), 1);
     fit_ranker(ranker, {train, &validation, ""}, o, {}, {});
     return ranker;
   };
@@ -236,8 +236,7 @@ double money_of(const std::function<void(RankFitOptions&)>& change, RankModel mo
   double sum = 0;
   for (const uint64_t seed : {1, 2, 3}) {
     const RankLists train = small_market(60, 10 + seed, 40), test = small_market(60, 20 + seed, 40);
-    RankLists bare = train;
-    const FeatureMap map = fit_features(bare);
+    const FeatureMap map = fit_features(train);
     const RankSet a = encode(map, train), b = encode(map, test);
     RankFitOptions o = options(LossKind::pa_bce, 12);
     o.optimisation.lr = 5e-3, o.optimisation.seed = seed, o.average = 0.9;

@@ -29,8 +29,10 @@ at::Tensor plain_encoder(at::Tensor h, const Weights& w, const std::string& stem
         at::matmul(at::layer_norm(h, {d}, w.at(p + "norm1")), w.at(p + "qkv").t())
             .view({n, 3, heads, d / heads})
             .permute({1, 2, 0, 3});  // (3,H,N,D/H)
-    const at::Tensor weights = at::softmax(
-        at::matmul(qkv[0], qkv[1].transpose(1, 2)) / std::sqrt(static_cast<double>(d / heads)), -1);
+    const at::Tensor weights =
+        at::softmax(at::matmul(qkv[0], qkv[1].transpose(1, 2)) /
+                        std::sqrt(static_cast<double>(d) / static_cast<double>(heads)),
+                    -1);
     const at::Tensor mixed = at::matmul(weights, qkv[2]).permute({1, 0, 2}).reshape({n, d});
     h = h + at::matmul(mixed, w.at(p + "out").t());
     h = h + at::matmul(
