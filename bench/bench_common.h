@@ -39,8 +39,7 @@ inline int positive(const std::string& text) {
 }
 
 /// --json, --quick, --cases, --repeats, --threads, --help, and those of `own` and `flags`, from
-/// `options` on;
-/// throws std::invalid_argument.
+/// `options` on; throws std::invalid_argument.
 inline Options parse(int argc, char** argv, Options options = {}) {
   for (int i = 1; i < argc; ++i) {
     const std::string key = argv[i];
