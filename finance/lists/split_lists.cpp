@@ -108,7 +108,7 @@ ListSplit time_split(const RankLists& lists, double validation, double test) {
       ++place;
     return place;
   };
-  const ListSplit split = cut(order, moved(sizes.train), moved(sizes.train + sizes.validation));
+  ListSplit split = cut(order, moved(sizes.train), moved(sizes.train + sizes.validation));
   const int64_t times = order.empty() ? 0 : rank(order.back()) + 1;
   demand_parts(split, validation, test,
                count_text(lists.lists()) + (lists.times.empty()
