@@ -81,7 +81,7 @@ TEST_F(ReadTable, ValuesThatAreRefused) {
   for (const std::string bad : {"", "NA", "nan", "inf", "-inf", "1e999"}) {
     EXPECT_THAT(row("a,1," + bad + ",0"), HasSubstr("x.csv: row 3, column y: expected a number"));
     EXPECT_THAT(row("a,1,0," + bad), HasSubstr("x.csv: row 3, column p: expected a number"));
-    if (bad != "" && bad != "NA") {
+    if (!bad.empty() && bad != "NA") {
       EXPECT_THAT(refusal("q,f\na,1\na," + bad + "\n", {.list = "q", .features = {"f"}}),
                   HasSubstr("x.csv: row 3, column f: expected a number, found '" + bad + "'"));
     }

@@ -15,7 +15,6 @@ namespace {
 using attn::test::sentence_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 RankLists of_times(std::vector<std::string> times) {
   RankLists lists;

@@ -157,7 +157,7 @@ std::string refusal(const std::string& bytes, const std::string& name, std::size
                     bool same = true) {
   const test::TempFolder folder;
   test::put(folder / name, bytes);
-  const std::string pieces = sentence_of([&] { in_pieces(folder / name, piece); });
+  std::string pieces = sentence_of([&] { in_pieces(folder / name, piece); });
   if (same) {
     EXPECT_EQ(pieces, sentence_of([&] { whole(folder / name); }));
   }
