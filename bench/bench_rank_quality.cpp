@@ -149,6 +149,7 @@ Worth worth_of(const RankLists& lists, const std::vector<double>& scores) {
 
 struct Row {
   std::string name, model, loss, peer;
+  std::string log = {};  // of PA-BCE's weight
   int64_t top = 0, members = 1;
   std::vector<Worth> seeds;
   double seconds = 0;  // of the processor, a seed's training
@@ -193,7 +194,7 @@ json to_json(const Row& r, const Market& m) {
               {"train_lists", m.train.lists()},
               {"validation_lists", m.validation.lists()},
               {"test_lists", m.test.lists()}};
-  if (r.peer.empty()) out["top"] = r.top, out["members"] = r.members;
+  if (r.peer.empty()) out["top"] = r.top, out["members"] = r.members, out["log"] = r.log;
   if (r.away >= 0) out["greatest_relative_difference"] = r.away;
   for (size_t i = 0; i < std::size(kWorth); ++i) {
     out[kNames[i]] = r.mean(kWorth[i]);
@@ -207,27 +208,35 @@ struct Ours {
   RankModel model;
   LossKind loss;
   int64_t top = 0;
+  finance::GapWeight weight = finance::GapWeight::log10;
   std::string name() const {
-    return to_string(model) + "/" + to_string(loss) + (top > 0 ? "-K" + std::to_string(top) : "");
+    return to_string(model) + "/" + to_string(loss) + (top > 0 ? "-K" + std::to_string(top) : "") +
+           (weight == finance::GapWeight::linear ? "-gap" : "");
   }
 };
 const std::vector<Ours>& all_ours() {
   static const std::vector<Ours> all{
-      {RankModel::linear, LossKind::bce},        {RankModel::linear, LossKind::pa_bce},
-      {RankModel::mlp, LossKind::bce},           {RankModel::mlp, LossKind::pa_bce},
-      {RankModel::cross, LossKind::bce},         {RankModel::cross, LossKind::pa_bce},
-      {RankModel::cross, LossKind::softmax},     {RankModel::cross, LossKind::lambdarank},
-      {RankModel::cross, LossKind::log_profit},  {RankModel::cross, LossKind::pa_bce, 6},
+      {RankModel::linear, LossKind::bce},
+      {RankModel::linear, LossKind::pa_bce},
+      {RankModel::mlp, LossKind::bce},
+      {RankModel::mlp, LossKind::pa_bce},
+      {RankModel::cross, LossKind::bce},
+      {RankModel::cross, LossKind::pa_bce},
+      {RankModel::cross, LossKind::pa_bce, 0, finance::GapWeight::linear},
+      {RankModel::cross, LossKind::softmax},
+      {RankModel::cross, LossKind::lambdarank},
+      {RankModel::cross, LossKind::log_profit},
+      {RankModel::cross, LossKind::pa_bce, 6},
       {RankModel::rankformer, LossKind::softmax}};
   return all;
 }
 
 Row ours_of(const Ours& what, const Market& m, int64_t seeds, int64_t members) {
-  Row row{what.name(), to_string(what.model), to_string(what.loss), {}, what.top, members, {}, 0,
-          -1};
+  Row row{what.name(), to_string(what.model), to_string(what.loss), {}};
+  row.top = what.top, row.members = members, row.log = to_string(what.weight);
   for (int64_t seed = 1; seed <= seeds; ++seed) {
     finance::TrainRunOptions o = finance::default_run(what.model, what.loss);
-    o.fit.loss.top = what.top, o.members = members;
+    o.fit.loss.top = what.top, o.fit.loss.weight = what.weight, o.members = members;
     if (what.loss == LossKind::log_profit) o.fit.loss.money = kMoney;
     o.fit.optimisation.seed = static_cast<uint64_t>(seed);
     const std::clock_t start = std::clock();
@@ -293,7 +302,7 @@ std::vector<Row> trees_of(const std::string& python, const Market& m, int64_t se
     if (seed == 0) continue;  // without chance
     const std::string name = "lightgbm/" + objective;
     if (rows.empty() || rows.back().name != name)
-      rows.push_back({name, "trees", objective, name, 0, 1, {}, 0, 0});
+      rows.push_back({name, "trees", objective, name, {}, 0, 1, {}, 0, 0});
     Row& row = rows.back();
     row.seeds.push_back(worth);
     row.seconds += run.at("seconds").get<double>() / static_cast<double>(seeds);

@@ -51,7 +51,11 @@ void declare(CvArgs& args, OptionTable& table) {
              .help = "scores of other models as features: FILE or FILE:COLUMN; they must come from "
                      "models that did not see the row",
              .unit = "FILE"});
-  table.add({.name = "out", .target = &args.out, .help = "run directory: run.json", .unit = "DIR"});
+  table.add({.name = "out",
+             .target = &args.out,
+             .help = "run directory: run.json, and scores.csv, each row's by the model that did "
+                     "not see it, for --with of another",
+             .unit = "DIR"});
   declare_lists(args.lists, table, ListUse::learned);
   declare_network(args.network, table);
   declare_judging(args.judge, table);
@@ -73,7 +77,8 @@ std::string text_of(const nlohmann::json& document) {
 int run(const CvArgs& args, const Context& context) {
   context.if_interrupted = "a cross-validation keeps nothing";
   const fs::path page = context.common.attention_report.value_or(fs::path());
-  io::refuse_overwriting({page, args.out ? *args.out / "run.json" : fs::path()},
+  io::refuse_overwriting({page, args.out ? *args.out / "run.json" : fs::path(),
+                          args.out ? *args.out / "scores.csv" : fs::path()},
                          files_read({args.data}, args.lists, args.with));
   const auto options = args.network.resolve(context, args.validation > 0);
   const auto judge = args.judge.options(context);
@@ -89,10 +94,14 @@ int run(const CvArgs& args, const Context& context) {
   }
   const AttentionReport attention(context);
   const TimedHooks timed(context.hooks, "folds");
-  const auto document = finance::to_json(
-      finance::cross_validate(lists, options, args.folds, args.validation, judge, timed.hooks()));
+  const auto result =
+      finance::cross_validate(lists, options, args.folds, args.validation, judge, timed.hooks());
+  const auto document = finance::to_json(result);
   context.progress.finish();
-  if (directory) directory->end(context, document);
+  if (directory) {
+    finance::write_fold_scores(result, lists, *args.out / "scores.csv");
+    directory->end(context, document);
+  }
   attention.write(lists.name);
   if (context.common.json)
     print_json(document);

@@ -24,8 +24,9 @@ void declare_loss(NetworkArgs& args, OptionTable& table) {
              .min = 0});
   table.add({.name = "log",
              .target = &args.log,
-             .help = "pa-bce: of the weight log(1 + profit gap)",
-             .choices = {"10", "e"}});
+             .help = "pa-bce: of the weight log(1 + profit gap); none: the gap itself, for money "
+                     "that lies in a few large gaps",
+             .choices = {"10", "e", "none"}});
   table.add({.name = "money",
              .target = &args.money,
              .help = "unit of profit in the losses that know it",
@@ -192,7 +193,7 @@ finance::TrainRunOptions NetworkArgs::resolve(const Context& context, bool valid
   o.network.bounded = bounded;
   auto& l = o.fit.loss;
   l.top = top, l.truncation = truncation, l.money = money;
-  l.log = log == "e" ? finance::LogBase::natural : finance::LogBase::ten;
+  l.weight = finance::parse_gap_weight(log);
   l.gain = gain == "linear" ? finance::LambdaGain::linear : finance::LambdaGain::exponential;
   if (select) o.fit.select = finance::parse_select(*select);
   auto& t = o.fit.optimisation;

@@ -198,6 +198,16 @@ def lightgbm_command(a):
     tell(a, {"features": train.names, "runs": runs, "seeds": summary(runs)}, test.lists, range(len(test.lists)), scores)
 
 
+def folds_of(path, lists):
+    """The fold of each list, from a file with columns row and fold."""
+    table = pyarrow.csv.read_csv(path)
+    folds = np.full(len(lists), -1)
+    folds[table["row"].to_numpy() - 1] = table["fold"].to_numpy()
+    if (folds < 0).any():
+        sys.exit(f"error: {path}: it has no fold for row {np.flatnonzero(folds < 0)[0] + 1}")
+    return folds[np.flatnonzero(np.diff(lists, prepend=-1))]
+
+
 def folds_command(a):
     """Exponential gain, lists without gain count 1, as LightGBM has it."""
     features, label = load_svmlight_file(a.data, zero_based=True)
@@ -205,7 +215,7 @@ def folds_command(a):
     features, count = features.toarray(), len(lengths)
     lists = np.repeat(np.arange(count), lengths)
     table = Table(features, [], label, label, lists)
-    given = np.loadtxt(a.folds, dtype=int) if a.folds else np.arange(count) % 5
+    given = folds_of(a.folds, lists) if a.folds else np.arange(count) % 5
     draws = {"given" if a.folds else "index mod 5": given}
     draws |= {f"drawn {s}": np.random.default_rng(s).permutation(count) % 5 for s in range(1, a.draws + 1)}
     settings = {"defaults": {}, "example": {"bagging_fraction": 0.9, "bagging_freq": 1, "min_data_in_leaf": 50,
@@ -346,7 +356,7 @@ def main():
         command.add_argument("--money", type=float, default=20)
     for name in ("data", "lengths"):
         folds.add_argument("--" + name, required=True)
-    folds.add_argument("--folds", help="a fold a line, a line a list")
+    folds.add_argument("--folds", help="CSV of row and fold, as attn-rank cv --out DIR leaves it in DIR/scores.csv")
     folds.add_argument("--draws", type=int, default=5)
     for name in ("data", "label"):
         money.add_argument("--" + name, required=True)

@@ -18,6 +18,7 @@ double lambdarank(const LossOptions& options, Numbers score, Numbers label, doub
 double bce(Numbers score, Numbers label, double weight, std::span<double> gradient);
 double log_profit(const LossOptions& options, Numbers score, Numbers profit, double weight,
                   std::span<double> gradient);
+double mse(Numbers score, Numbers label, double weight, std::span<double> gradient);
 double softmax(Numbers score, Numbers label, double weight, std::span<double> gradient);
 double listnet(Numbers score, Numbers label, double weight, std::span<double> gradient);
 

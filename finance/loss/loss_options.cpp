@@ -11,8 +11,8 @@ namespace finance {
 
 /// In the order of LossKind.
 const std::vector<std::string>& loss_names() {
-  static const std::vector<std::string> names{"pa-bce",  "bce",     "softmax",   "lambdarank",
-                                              "listnet", "ranknet", "log-profit"};
+  static const std::vector<std::string> names{"pa-bce",  "bce",     "softmax",    "lambdarank",
+                                              "listnet", "ranknet", "log-profit", "mse"};
   return names;
 }
 
@@ -27,6 +27,26 @@ LossKind parse_loss(std::string_view word) {
 
 std::string to_string(LossKind kind) {
   return loss_names().at(static_cast<size_t>(kind));
+}
+
+GapWeight parse_gap_weight(std::string_view word) {
+  if (word == "10") return GapWeight::log10;
+  if (word == "e") return GapWeight::log;
+  if (word == "none") return GapWeight::linear;
+  throw attn::UsageError("the logarithm of a profit gap: expected 10, e or none, found " +
+                         attn::io::quote_text(word));
+}
+
+std::string to_string(GapWeight weight) {
+  switch (weight) {
+    case GapWeight::log10:
+      return "10";
+    case GapWeight::log:
+      return "e";
+    case GapWeight::linear:
+      break;
+  }
+  return "none";
 }
 
 bool needs_profit(LossKind kind) {

@@ -72,14 +72,20 @@ HWY_INLINE Pushed push_apart(Vec x) {
   return {hn::MulAdd(half, hn::Sub(size, x), log), hn::Mul(top, hn::Mul(r, b))};
 }
 
-struct LogGap {
+struct Gap {
   const PairList& list;
   Vec value;
-  LogGap(const PairList& of, int64_t i) : list(of), value(hn::Set(Tag(), of.value[i])) {}
+  Gap(const PairList& of, int64_t i) : list(of), value(hn::Set(Tag(), of.value[i])) {}
   HWY_INLINE Vec at(int64_t j) const {
     const Tag d;
-    return log_of_one_plus(hn::Max(hn::Sub(value, hn::Load(d, list.value + j)), hn::Zero(d)));
+    return hn::Max(hn::Sub(value, hn::Load(d, list.value + j)), hn::Zero(d));
   }
+};
+
+struct LogGap {
+  Gap gap;
+  LogGap(const PairList& of, int64_t i) : gap(of, i) {}
+  HWY_INLINE Vec at(int64_t j) const { return log_of_one_plus(gap.at(j)); }
 };
 
 struct One {
@@ -94,17 +100,17 @@ struct One {
 
 struct Swap {
   const PairList& list;
-  Vec value, discount, reach;
+  Gap gap;
+  Vec discount, reach;
   Swap(const PairList& of, int64_t i)
       : list(of),
-        value(hn::Set(Tag(), of.value[i])),
+        gap(of, i),
         discount(hn::Set(Tag(), of.discount[i])),
         reach(hn::Set(Tag(), of.reach[i])) {}
   HWY_INLINE Vec at(int64_t j) const {
     const Tag d;
-    const auto gap = hn::Max(hn::Sub(value, hn::Load(d, list.value + j)), hn::Zero(d));
     const auto shift = hn::Abs(hn::Sub(discount, hn::Load(d, list.discount + j)));
-    return hn::Mul(hn::Mul(gap, shift), hn::Max(reach, hn::Load(d, list.reach + j)));
+    return hn::Mul(hn::Mul(gap.at(j), shift), hn::Max(reach, hn::Load(d, list.reach + j)));
   }
 };
 
@@ -147,6 +153,8 @@ double pair_loss_f64(PairWeight weight, const PairList& list, double* gradient) 
   switch (weight) {
     case PairWeight::log_gap:
       return all_rows<LogGap>(list, gradient);
+    case PairWeight::gap:
+      return all_rows<Gap>(list, gradient);
     case PairWeight::one:
       return all_rows<One>(list, gradient);
     case PairWeight::swap:

@@ -8,6 +8,7 @@ namespace finance {
 /// w of a pair (i, j) with value_i > value_j.
 enum class PairWeight {
   log_gap,  ///< log(1 + (value_i - value_j))
+  gap,      ///< value_i - value_j
   one,
   swap  ///< (value_i - value_j) |discount_i - discount_j| max(reach_i, reach_j)
 };

@@ -107,9 +107,10 @@ double pa_bce(const LossOptions& options, Numbers score, Numbers profit, double 
   // Such that no gap is infinite.
   constexpr double kMost = std::numeric_limits<double>::max() / 4;
   for (auto& [p, row] : order) p = std::clamp(p / options.money, -kMost, kMost);
-  const double base = options.log == LogBase::ten ? std::numbers::ln10 : 1;
+  const double base = options.weight == GapWeight::log10 ? std::numbers::ln10 : 1;
+  const auto kind = options.weight == GapWeight::linear ? PairWeight::gap : PairWeight::log_gap;
   SortedList list(order, score, false);
-  return list.loss(PairWeight::log_gap, 1 / (base * static_cast<double>(kept)), weight, gradient);
+  return list.loss(kind, 1 / (base * static_cast<double>(kept)), weight, gradient);
 }
 
 double ranknet(Numbers score, Numbers label, double weight, std::span<double> gradient) {

@@ -25,7 +25,7 @@ std::span<T> part(std::span<T> all, size_t from, size_t count) {
 }
 
 bool counts_zero_losses(LossKind kind) {
-  return kind == LossKind::bce || kind == LossKind::log_profit;
+  return kind == LossKind::bce || kind == LossKind::log_profit || kind == LossKind::mse;
 }
 
 }  // namespace
@@ -49,6 +49,8 @@ double list_loss(const LossOptions& options, Numbers score, Numbers label, Numbe
       return ranknet(score, label, weight, gradient);
     case LossKind::log_profit:
       return log_profit(options, score, profit, weight, gradient);
+    case LossKind::mse:
+      return mse(score, label, weight, gradient);
   }
   throw std::logic_error("list_loss: no such loss");
 }

@@ -35,24 +35,31 @@ enum class LossKind {
   /// RankNet (Burges et al. 2005): sum over pairs y_i > y_j of log(1 + e^{-(s_i - s_j)}).
   ranknet,
   /// 1/n sum_i (s_i - sign(p_i) log(1 + |p_i| / money))^2: regression on signed log profit.
-  log_profit
+  log_profit,
+  /// 1/n sum_i (s_i - y_i)^2: regression on the label.
+  mse
 };
-/// "pa-bce", "bce", "softmax", "lambdarank", "listnet", "ranknet", "log-profit"; UsageError.
+/// "pa-bce", "bce", "softmax", "lambdarank", "listnet", "ranknet", "log-profit", "mse"; UsageError.
 LossKind parse_loss(std::string_view word);
 std::string to_string(LossKind kind);
 const std::vector<std::string>& loss_names();
 bool needs_profit(LossKind kind);
 bool needs_label(LossKind kind);
 
-enum class LogBase { ten, natural };
+/// w_ij of pa_bce: log10(1 + gap), ln(1 + gap), or the gap p_i - p_j itself, with which the order
+/// of least expected loss is that of expected profit: E[(p_i - p_j)^+] > E[(p_j - p_i)^+].
+enum class GapWeight { log10, log, linear };
+/// "10", "e", "none": of the logarithm; UsageError.
+GapWeight parse_gap_weight(std::string_view word);
+std::string to_string(GapWeight weight);
 /// Gain of a label in lambdarank: 2^y - 1, or y.
 enum class LambdaGain { exponential, linear };
 
 struct LossOptions {
   LossKind kind = LossKind::pa_bce;
-  int64_t top = 0;             ///< K of pa_bce; 0: the whole list
-  LogBase log = LogBase::ten;  ///< of w_ij
-  double money = 1;            ///< unit of profit: p / money stands for p
+  int64_t top = 0;  ///< K of pa_bce; 0: the whole list
+  GapWeight weight = GapWeight::log10;
+  double money = 1;  ///< unit of profit: p / money stands for p
   LambdaGain gain = LambdaGain::exponential;
   int64_t truncation = 0;  ///< T of lambdarank; 0: all
 };
@@ -71,10 +78,11 @@ double list_loss(const LossOptions& options, std::span<const double> score,
                  std::span<double> gradient);
 
 /// Of L lists, list l being rows offsets[l] ... offsets[l + 1] - 1: the mean of their losses, each
-/// list of one weight whatever its length. bce and log_profit: over all lists that have rows. The
-/// others: over the lists whose loss is not 0 (the published code drops zeros): a list without a
-/// pair, without a positive label (softmax) or of one row leaves no trace; where all are 0 the loss
-/// is 0 and so is the gradient. `gradient` (R, or empty) is overwritten with that of this mean.
+/// list of one weight whatever its length. bce, log_profit and mse: over all lists that have rows.
+/// The others: over the lists whose loss is not 0 (the published code drops zeros): a list without
+/// a pair, without a positive label (softmax) or of one row leaves no trace; where all are 0 the
+/// loss is 0 and so is the gradient. `gradient` (R, or empty) is overwritten with that of this
+/// mean.
 double batch_loss(const LossOptions& options, std::span<const int64_t> offsets,
                   std::span<const double> score, std::span<const double> label,
                   std::span<const double> profit, std::span<double> gradient);

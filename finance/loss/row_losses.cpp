@@ -36,6 +36,20 @@ double cross_entropy(Numbers score, const Target& target, double total, double w
   return loss;
 }
 
+/// 1/n sum_i (s_i - target(i))^2
+template <class Target>
+double squared_error(Numbers score, const Target& target, double weight,
+                     std::span<double> gradient) {
+  const double share = 1 / static_cast<double>(score.size());
+  double loss = 0;
+  for (size_t i = 0; i < score.size(); ++i) {
+    const double error = score[i] - target(i);
+    loss += error * error;
+    if (!gradient.empty()) gradient[i] += weight * share * 2 * error;
+  }
+  return share * loss;
+}
+
 }  // namespace
 
 double bce(Numbers score, Numbers label, double weight, std::span<double> gradient) {
@@ -52,15 +66,15 @@ double bce(Numbers score, Numbers label, double weight, std::span<double> gradie
 
 double log_profit(const LossOptions& options, Numbers score, Numbers profit, double weight,
                   std::span<double> gradient) {
-  const double share = 1 / static_cast<double>(score.size());
-  double loss = 0;
-  for (size_t i = 0; i < score.size(); ++i) {
-    const double target = std::copysign(std::log1p(std::abs(profit[i]) / options.money), profit[i]);
-    const double error = score[i] - target;
-    loss += error * error;
-    if (!gradient.empty()) gradient[i] += weight * share * 2 * error;
-  }
-  return share * loss;
+  const auto target = [&](size_t i) {
+    return std::copysign(std::log1p(std::abs(profit[i]) / options.money), profit[i]);
+  };
+  return squared_error(score, target, weight, gradient);
+}
+
+double mse(Numbers score, Numbers label, double weight, std::span<double> gradient) {
+  return squared_error(
+      score, [&](size_t i) { return label[i]; }, weight, gradient);
 }
 
 double softmax(Numbers score, Numbers label, double weight, std::span<double> gradient) {

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "finance/lists/split_lists.h"
+#include "finance/model/score_file.h"
+#include "libattn/io/atomic_file.h"
 #include "libattn/train/metrics.h"
 #include "libattn/train/seed.h"
 
@@ -48,7 +50,10 @@ CrossValidation cross_validate(const RankLists& lists, const TrainRunOptions& gi
   const auto parts = list_folds(lists.lists(), folds, seed);
   CrossValidation out;
   std::vector<double> pooled(static_cast<size_t>(lists.rows()));
+  out.fold_of.resize(static_cast<size_t>(lists.lists()));
   for (size_t f = 0; f < parts.size(); ++f) {
+    for (const int64_t l : parts[f])
+      out.fold_of[static_cast<size_t>(l)] = static_cast<int64_t>(f) + 1;
     hooks.report("folds", static_cast<int64_t>(f), folds);
     const ListSplit split =
         rest_of(lists.lists(), parts[f], validation,
@@ -65,6 +70,14 @@ CrossValidation cross_validate(const RankLists& lists, const TrainRunOptions& gi
   hooks.report("folds", folds, folds);
   out.pooled = evaluate_scores("all folds", lists, std::move(pooled), {}, evaluation);
   return out;
+}
+
+void write_fold_scores(const CrossValidation& result, const RankLists& lists,
+                       const std::filesystem::path& out) {
+  attn::io::AtomicFile file(out);
+  file.append("list,row,score,rank,fold\n" +
+              score_lines(lists, result.pooled.scores, result.fold_of));
+  file.commit();
 }
 
 json to_json(const CrossValidation& result) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace finance {
 struct CrossValidation {
   std::vector<Evaluation> folds;  ///< each of the lists that its model did not see
   Evaluation pooled;              ///< of all lists, each scored by the model that did not see it
+  std::vector<int64_t> fold_of;   ///< (L) 1, 2, ...: in which fold a list tested
 };
 
 /// In turn each of `folds` parts of the lists (list_folds) tests; a share `validation` of the
@@ -21,6 +23,11 @@ struct CrossValidation {
 CrossValidation cross_validate(const RankLists& lists, const TrainRunOptions& options,
                                int64_t folds, double validation, const EvaluateOptions& evaluation,
                                const attn::Hooks& hooks);
+
+/// Writes the pooled scores, a CSV of list, row (of the data, from 1), score, rank (from 1 within
+/// the list, ties by row) and fold. `lists` are those that were validated. Throws StorageError.
+void write_fold_scores(const CrossValidation& result, const RankLists& lists,
+                       const std::filesystem::path& out);
 
 /// {"folds": [...], "mean": {metric: {"mean": , "sd": }}, "pooled": {...}}
 nlohmann::json to_json(const CrossValidation& result);

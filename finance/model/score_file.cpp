@@ -51,21 +51,6 @@ std::string feature_name(const ScoreFile& file) {
   return std::string(kWith) + file.path.stem().string();
 }
 
-void append_part(std::string& text, const RankLists& part, std::span<const double> scores) {
-  for (int64_t l = 0; l < part.lists(); ++l) {
-    const auto first = static_cast<size_t>(part.offsets[static_cast<size_t>(l)]),
-               count = static_cast<size_t>(part.offsets[static_cast<size_t>(l) + 1]) - first;
-    const std::string id = attn::io::csv_field(part.list_ids[static_cast<size_t>(l)]);
-    std::vector<size_t> rank(count);
-    const auto order = ranked(scores.subspan(first, count));
-    for (size_t place = 0; place < count; ++place)
-      rank[static_cast<size_t>(order[place])] = place + 1;
-    for (size_t i = 0; i < count; ++i)
-      text += fmt::format("{},{},{},{}\n", id, part.rows_in_file[first + i] + 1,
-                          attn::io::number_text(scores[first + i]), rank[i]);
-  }
-}
-
 std::vector<double> part_scores(const ScoreFile& scores, const RankLists& part) {
   std::vector<double> out;
   out.reserve(static_cast<size_t>(part.rows()));
@@ -108,6 +93,25 @@ void add_part_features(RankLists& lists, std::span<const ScoreFile> with) {
 }
 
 }  // namespace
+
+std::string score_lines(const RankLists& part, std::span<const double> scores,
+                        std::span<const int64_t> last) {
+  std::string text;
+  for (int64_t l = 0; l < part.lists(); ++l) {
+    const auto list = static_cast<size_t>(l), first = static_cast<size_t>(part.offsets[list]),
+               count = static_cast<size_t>(part.offsets[list + 1]) - first;
+    const std::string id = attn::io::csv_field(part.list_ids[list]);
+    const std::string end = last.empty() ? "\n" : fmt::format(",{}\n", last[list]);
+    std::vector<size_t> rank(count);
+    const auto order = ranked(scores.subspan(first, count));
+    for (size_t place = 0; place < count; ++place)
+      rank[static_cast<size_t>(order[place])] = place + 1;
+    for (size_t i = 0; i < count; ++i)
+      text += fmt::format("{},{},{},{}{}", id, part.rows_in_file[first + i] + 1,
+                          attn::io::number_text(scores[first + i]), rank[i], end);
+  }
+  return text;
+}
 
 ScoreFile read_scores(const fs::path& path, const std::string& column) {
   const auto table = attn::io::Table::read(path);
@@ -191,9 +195,7 @@ ScoredFile score_file(const TrainedRanker& model, const fs::path& data, const Li
     hooks.check();
     if (done.lists == 0) done.unused = part->unused;
     add_part_features(*part, with);
-    std::string text;
-    append_part(text, *part, model_scores(model, *part, hooks));
-    file.append(text);
+    file.append(score_lines(*part, model_scores(model, *part, hooks)));
     done.lists += part->lists();
     done.rows += part->rows();
     hooks.report("rows", done.rows, 0);

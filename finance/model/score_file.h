@@ -37,6 +37,11 @@ std::vector<std::string> score_feature_names(std::span<const ScoreFile> with);
 /// Throws UsageError, naming the file, where `with` are not those that the model was trained with.
 void check_with(const TrainedRanker& model, std::span<const ScoreFile> with);
 
+/// CSV lines: list, row of the file (from 1), score, rank (from 1 within the list, ties by row),
+/// and, where there are any, a list's number of `last` (L).
+std::string score_lines(const RankLists& lists, std::span<const double> scores,
+                        std::span<const int64_t> last = {});
+
 struct ScoredFile {
   int64_t lists = 0, rows = 0;
   std::vector<std::string> unused;  ///< columns of the data that were not needed

@@ -16,7 +16,7 @@ constexpr const char* kWhere = "the training options";
 nlohmann::json loss_json(const LossOptions& o) {
   return {{"kind", to_string(o.kind)},
           {"top", o.top},
-          {"log", o.log == LogBase::ten ? "10" : "e"},
+          {"log", to_string(o.weight)},
           {"money", o.money},
           {"gain", o.gain == LambdaGain::exponential ? "exponential" : "linear"},
           {"truncation", o.truncation}};
@@ -26,9 +26,7 @@ void read_loss(const nlohmann::json& j, LossOptions& o) {
   using attn::io::get_or;
   o.kind = parse_loss(get_or<std::string>(j, "kind", kWhere, to_string(o.kind)));
   o.top = get_or(j, "top", kWhere, o.top);
-  o.log = get_or<std::string>(j, "log", kWhere, o.log == LogBase::ten ? "10" : "e") == "e"
-              ? LogBase::natural
-              : LogBase::ten;
+  o.weight = parse_gap_weight(get_or<std::string>(j, "log", kWhere, to_string(o.weight)));
   o.money = get_or(j, "money", kWhere, o.money);
   o.gain = get_or<std::string>(j, "gain", kWhere, "exponential") == "linear"
                ? LambdaGain::linear

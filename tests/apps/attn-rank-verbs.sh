@@ -147,6 +147,9 @@ ok "$R" cv --data "$DATA/market.csv" "${COLUMNS[@]}" "${SMALL[@]}" --folds 3 --r
 json 'len(d["folds"]) == 3 and "profit@5" in d["mean"] and d["mean"]["auc"]["sd"] >= 0 and "profit@5_ci" in d["pooled"]'
 cp "$W/out" cv.json
 exists cv/run.json
+[ "$(head -n 1 cv/scores.csv)" = list,row,score,rank,fold ] || complain "cv/scores.csv has other columns"
+[ "$(wc -l <cv/scores.csv)" = "$(wc -l <"$DATA/market.csv")" ] || complain "cv/scores.csv is not a line a row"
+ok "$R" train --train "$DATA/market.csv" "${COLUMNS[@]}" "${SMALL[@]}" --with cv/scores.csv --out stacked
 ok "$R" cv --data "$DATA/market.csv" "${COLUMNS[@]}" "${SMALL[@]}" --folds 3 --resamples 20 --json --attention-report folds.html
 same cv.json "$W/out" "the same folds each time"
 page folds.html 'cross 1'

@@ -44,7 +44,7 @@ TEST(BatchLoss, DropsListsOfZeroLossWherePairsMakeIt) {
 }
 
 TEST(BatchLoss, CountsEveryListThatHasRowsElsewhere) {
-  for (const LossKind kind : {LossKind::bce, LossKind::log_profit})
+  for (const LossKind kind : {LossKind::bce, LossKind::log_profit, LossKind::mse})
     expect_mean_of({.kind = kind}, {0, 2, 3, 4});
   // A perfect fit is a list like any other.
   const Values s{1, 0}, p{std::exp(1) - 1, 1};

@@ -14,7 +14,8 @@ using test::Values;
 std::vector<LossOptions> every_loss() {
   std::vector<LossOptions> all;
   for (const std::string& name : loss_names()) all.push_back({.kind = parse_loss(name)});
-  all.push_back({.kind = LossKind::pa_bce, .top = 6, .log = LogBase::natural, .money = 20});
+  all.push_back({.kind = LossKind::pa_bce, .top = 6, .weight = GapWeight::log, .money = 20});
+  all.push_back({.kind = LossKind::pa_bce, .weight = GapWeight::linear, .money = 7});
   all.push_back({.kind = LossKind::log_profit, .money = 20});
   all.push_back({.kind = LossKind::lambdarank, .gain = LambdaGain::linear, .truncation = 4});
   return all;
@@ -73,6 +74,9 @@ TEST(ListLoss, AsByHand) {
   EXPECT_NEAR(loss({.kind = LossKind::pa_bce}), std::log10(20) * std::log(4.0 / 3) / 2, 1e-15);
   EXPECT_NEAR(loss({.kind = LossKind::log_profit}),
               (std::log(20) * std::log(20) + std::log(3) * std::log(3)) / 2, 1e-14);
+  EXPECT_NEAR(loss({.kind = LossKind::pa_bce, .weight = GapWeight::linear}),
+              19 * std::log(4.0 / 3) / 2, 1e-14);
+  EXPECT_NEAR(loss({.kind = LossKind::mse}), (4 + std::log(3) * std::log(3)) / 2, 1e-15);
   // The one relevant row stands second: swapped, NDCG rises from 1/log2(3) to 1.
   EXPECT_NEAR(loss({.kind = LossKind::lambdarank}), (1 - 1 / std::log2(3)) * 2, 1e-15);
 }

@@ -14,7 +14,7 @@ using testing::HasSubstr;
 using Values = std::vector<double>;
 
 TEST(LossNames, GoThereAndBack) {
-  EXPECT_EQ(loss_names().size(), 7U);
+  EXPECT_EQ(loss_names().size(), 8U);
   for (const std::string& name : loss_names()) EXPECT_EQ(to_string(parse_loss(name)), name);
   EXPECT_EQ(parse_loss("pa-bce"), LossKind::pa_bce);
   EXPECT_EQ(parse_loss("log-profit"), LossKind::log_profit);
@@ -27,7 +27,7 @@ TEST(LossNames, UnknownOnesAreRefusedWithTheNearest) {
   } catch (const attn::UsageError& error) {
     EXPECT_STREQ(error.what(),
                  "the loss: expected pa-bce, bce, softmax, lambdarank, listnet, ranknet, "
-                 "log-profit, found 'lamdarank'; did you mean 'lambdarank'?");
+                 "log-profit, mse, found 'lamdarank'; did you mean 'lambdarank'?");
   }
 }
 

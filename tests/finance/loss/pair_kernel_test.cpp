@@ -34,8 +34,9 @@ void expect_near(const Loss& found, const Loss& expected, double within) {
 std::vector<LossOptions> pair_options() {
   std::vector<LossOptions> all;
   for (const int64_t top : {0, 1, 6, 20}) all.push_back({.kind = LossKind::pa_bce, .top = top});
-  all.push_back({.kind = LossKind::pa_bce, .log = LogBase::natural, .money = 20});
+  all.push_back({.kind = LossKind::pa_bce, .weight = GapWeight::log, .money = 20});
   all.push_back({.kind = LossKind::pa_bce, .money = 1e12});
+  all.push_back({.kind = LossKind::pa_bce, .top = 6, .weight = GapWeight::linear, .money = 20});
   all.push_back({.kind = LossKind::ranknet});
   for (const LambdaGain gain : {LambdaGain::exponential, LambdaGain::linear})
     for (const int64_t places : {0, 1, 3, 30})
@@ -80,7 +81,7 @@ TEST(PairLosses, AreStableForScoresFarApart) {
 
 // Two rows of score 0: w log 2.
 TEST(PairLosses, WeightsAreExactForEveryGap) {
-  const LossOptions o{.log = LogBase::natural};
+  const LossOptions o{.weight = GapWeight::log};
   attn::test::with_every_target([&] {
     for (int power = -9000; power < 9000; ++power) {
       const double gap = std::pow(10, power / 30.0);
@@ -93,7 +94,7 @@ TEST(PairLosses, WeightsAreExactForEveryGap) {
 
 // ... and of one gap, e - 1: log(1 + e^-d) / 2.
 TEST(PairLosses, KeepTheirDigitsWhereTheyAreSmall) {
-  const LossOptions o{.log = LogBase::natural, .money = 1 / (std::numbers::e - 1)};
+  const LossOptions o{.weight = GapWeight::log, .money = 1 / (std::numbers::e - 1)};
   attn::test::with_every_target([&] {
     for (int power = -900; power < 284; ++power) {
       const double d = std::pow(10, power / 100.0);

@@ -57,10 +57,13 @@ inline Loss plain_pa_bce(const LossOptions& o, const Values& s, const Values& p)
   const int64_t kept = o.top > 0 ? std::min(o.top, n) : n;
   std::vector<int64_t> at(s.size());
   for (size_t i = 0; i < s.size(); ++i) at[i] = place(p, i);
-  const double base = o.log == LogBase::ten ? std::numbers::ln10 : 1;
+  const auto weight = [&](double gap) {
+    if (o.weight == GapWeight::linear) return gap;
+    return std::log1p(gap) / (o.weight == GapWeight::log10 ? std::numbers::ln10 : 1);
+  };
   return of_pairs(s, [&](size_t i, size_t j) {
     if (at[i] > kept || at[j] > kept || !(p[i] > p[j])) return 0.0;
-    return std::log1p(p[i] / o.money - p[j] / o.money) / base / static_cast<double>(kept);
+    return weight(p[i] / o.money - p[j] / o.money) / static_cast<double>(kept);
   });
 }
 

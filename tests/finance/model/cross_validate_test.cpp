@@ -8,8 +8,11 @@
 
 #include "attn/error.h"
 #include "finance/lists/split_lists.h"
+#include "finance/model/score_file.h"
+#include "libattn/io/table.h"
 #include "tests/finance/model/small_model.h"
 #include "tests/support/refusal.h"
+#include "tests/support/temp_folder.h"
 
 namespace finance {
 namespace {
@@ -80,6 +83,23 @@ TEST(CrossValidate, TellsMeansAndPooledMetrics) {
   EXPECT_EQ(to_json(cross_validate(lists, small_run(), 3, 0.25, values(), {})), j);
   expect_refusal([&] { cross_validate(lists, small_run(), 13, 0.2, values(), {}); }, "13 folds");
   expect_refusal([&] { cross_validate(lists, small_run(), 1, 0.2, values(), {}); }, "folds");
+}
+
+TEST(CrossValidate, WritesEachRowsScoreAndFold) {
+  const RankLists lists = market(7, 1);
+  const auto result = cross_validate(lists, small_run(), 3, 0.25, values(), {});
+  const attn::test::TempFolder folder;
+  write_fold_scores(result, lists, folder / "s.csv");
+  EXPECT_EQ(scores_for(read_scores(folder / "s.csv"), lists), result.pooled.scores);
+  const auto table = attn::io::Table::read(folder / "s.csv");
+  EXPECT_EQ(table.columns(), (std::vector<std::string>{"list", "row", "score", "rank", "fold"}));
+  const auto fold = table.integers("fold");
+  const auto parts = list_folds(7, 3, small_run().fit.optimisation.seed);
+  for (size_t f = 0; f < parts.size(); ++f)
+    for (const int64_t l : parts[f])
+      for (int64_t r = lists.offsets[static_cast<size_t>(l)];
+           r < lists.offsets[static_cast<size_t>(l) + 1]; ++r)
+        EXPECT_EQ(fold[static_cast<size_t>(r)], static_cast<int64_t>(f) + 1);
 }
 
 TEST(CrossValidate, AFoldWithoutPositivesIsLeftOutOfMeans) {

@@ -200,14 +200,14 @@ TEST(Fit, OptionsAreRefusedInASentence) {
 
 TEST(Fit, OptionsGoThroughJson) {
   RankFitOptions o = options(LossKind::lambdarank, 7);
-  o.loss.top = 4, o.loss.log = LogBase::natural, o.loss.money = 2.5;
+  o.loss.top = 4, o.loss.weight = GapWeight::log, o.loss.money = 2.5;
   o.loss.gain = LambdaGain::linear, o.loss.truncation = 9;
   o.select = parse_select("profit@7"), o.average = 0.7;
   const auto j = nlohmann::json(o);
   const auto back = nlohmann::json::parse(j.dump()).get<RankFitOptions>();
   EXPECT_EQ(nlohmann::json(back), j);
   EXPECT_EQ(back.loss.truncation, 9);
-  EXPECT_EQ(back.loss.log, LogBase::natural);
+  EXPECT_EQ(back.loss.weight, GapWeight::log);
   EXPECT_EQ(back.optimisation.epochs, 7);
 }
 
