@@ -151,7 +151,7 @@ struct Row {
   std::string name, model, loss, peer;
   std::string log = {};  // of PA-BCE's weight
   int64_t top = 0, members = 1;
-  std::vector<Worth> seeds;
+  std::vector<Worth> seeds = {};
   double seconds = 0;  // of the processor, a seed's training
   double away = -1;    // greatest difference of LightGBM's own measures, relative
 
