@@ -7,7 +7,8 @@
         [--write-parts FOLDER]
     rank_trees.py money --data FILE.csv --label target --costs C_FP,C_FN,C_TP,C_TN --ignore id
 
-One JSON object on standard output; --out FILE.csv: scores of the test rows, columns list, row and OBJECTIVE/SEED.
+One JSON object on standard output; --out FILE.csv: scores of the test rows, columns list, row (of the data, from 1) and
+OBJECTIVE/SEED.
 Learning rate 0.05, 31 leaves of 50 rows at least, until the validation part's measure is 40 rounds without gain
 (binary and regressions: their loss; ranking: NDCG@5), one thread. Seed 0 is LightGBM as it is, without chance; seeds 1
 ... --seeds draw 80 % of the rows each round and 80 % of the columns each tree (all of LightGBM's seeds are derived from
@@ -177,7 +178,7 @@ def tell(a, result, lists, rows, scores):
             out = csv.writer(file)
             out.writerow(["list", "row", *scores])
             whole = lambda x: int(x) if x == int(x) else x
-            out.writerows(zip(map(whole, lists), rows, *(s.tolist() for s in scores.values())))
+            out.writerows(zip(map(whole, lists), (r + 1 for r in rows), *(s.tolist() for s in scores.values())))
 
 
 # Commands

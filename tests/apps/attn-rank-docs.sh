@@ -28,11 +28,11 @@ for verb in simulate train cv score evaluate compare report info; do
   grep -q "^| \`$verb\` |" "$page" || complain "the page does not tell of $verb"
   "$R" $verb --help >>help
 done
-for word in cross self-cross rankformer mlp self linear pa-bce bce softmax listnet ranknet lambdarank log-profit; do
+for word in cross self-cross rankformer mlp self linear pa-bce bce softmax listnet ranknet lambdarank log-profit mse; do
   grep -q "\`$word\`" "$page" || complain "the page does not tell of $word"
   grep -Eq -- "[ |]$word([ |]|$)" help || complain "the page names $word, which no verb knows"
 done
-for option in $(grep -Eo -- '--[a-z][a-z-]+' "$page" | sort -u | grep -vx -e --help -e --quality -e --json -e --market -e --seeds); do
+for option in $(grep -Eo -- '--[a-z][a-z-]+' "$page" | sort -u | grep -vx -e --help -e --quality -e --json -e --market -e --seeds -e --write-parts -e --amount -e --costs); do
   grep -Eq -- "--(\[no-\])?${option#--}( |$)|--\[no-\]${option#--no-}" help || complain "the page names $option, which no verb has"
 done
 finish
