@@ -10,8 +10,8 @@
 namespace finance {
 namespace {
 
-/// Rows that a market may have: some 12 GB of them.
-constexpr int64_t kMostRows = 100'000'000;
+/// Rows that a market may have: with what is made of them to be written, some 8 GB.
+constexpr int64_t kMostRows = 20'000'000;
 
 std::string text(int64_t value) {
   return std::to_string(value);

@@ -103,7 +103,8 @@ std::vector<int> market_regimes(const MarketOptions& options) {
   return regimes;
 }
 
-RankLists simulate_market(const MarketOptions& options, std::span<const double> returns) {
+RankLists simulate_market(const MarketOptions& options, std::span<const double> returns,
+                          const attn::Hooks& hooks) {
   check(options);
   const double overall = overall_deviation(options, returns);
   const std::vector<int> regimes = market_regimes(options);
@@ -112,6 +113,8 @@ RankLists simulate_market(const MarketOptions& options, std::span<const double> 
   market.feature_names = market_features();
   market.kept.push_back({"stake", {}});
   for (int64_t t = 0; t < options.lists; ++t) {
+    hooks.check();
+    hooks.report("lists", t, options.lists);
     const ListDraw list = draw_list(options, t, returns, overall);
     const TradingWindow window{0.055 * options.regime * regimes[static_cast<size_t>(t)],
                                options.noise * list.volatility};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "attn/hooks.h"
 #include "finance/lists/rank_lists.h"
 
 namespace finance {
@@ -75,7 +76,8 @@ std::vector<int> market_regimes(const MarketOptions& options);
 /// `returns`: of the volatility; at least `window` + 1, finite, not all equal (attn::Error). Lists
 /// and traders have streams of random numbers of their own: the same options and returns give the
 /// same lists, and more lists, or more traders of lists that are not ragged, change none of those
-/// before. attn::UsageError as `check`.
-RankLists simulate_market(const MarketOptions& options, std::span<const double> returns);
+/// before. attn::UsageError as `check`; Interrupted.
+RankLists simulate_market(const MarketOptions& options, std::span<const double> returns,
+                          const attn::Hooks& hooks = {});
 
 }  // namespace finance

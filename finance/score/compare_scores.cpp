@@ -55,11 +55,12 @@ Difference difference(const Metric& later, const Metric& earlier, const std::vec
 }  // namespace
 
 ScoreComparison compare_scores(const ScoredLists& lists, std::span<const NamedScores> scorings,
-                               const MetricsOptions& options, ComparedPairs pairs) {
+                               const MetricsOptions& options, ComparedPairs pairs,
+                               const attn::Hooks& hooks) {
   check_names(scorings);
   std::vector<WeightedMetrics> tables;
   for (const NamedScores& scoring : scorings) tables.push_back(table_of(lists, scoring, options));
-  const std::vector<Resampled> resamples = resampled(tables, options);
+  const std::vector<Resampled> resamples = resampled(tables, options, hooks);
   ScoreComparison out;
   for (size_t s = 0; s < tables.size(); ++s)
     out.metrics.push_back(described(tables[s], resamples[s], options.level));

@@ -50,6 +50,7 @@ enum class ComparedPairs { against_first, each };
 /// there is no scoring or two have one name.
 ScoreComparison compare_scores(const ScoredLists& lists, std::span<const NamedScores> scorings,
                                const MetricsOptions& options,
-                               ComparedPairs pairs = ComparedPairs::against_first);
+                               ComparedPairs pairs = ComparedPairs::against_first,
+                               const attn::Hooks& hooks = {});
 
 }  // namespace finance

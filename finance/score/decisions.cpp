@@ -67,6 +67,20 @@ std::vector<bool> threshold_decisions(std::span<const double> score, double thre
   return flagged;
 }
 
+std::vector<bool> threshold_decisions(const ScoredLists& scored,
+                                      std::span<const double> thresholds) {
+  check_lists(scored);
+  check_length("thresholds", thresholds.size(), static_cast<size_t>(scored.lists()));
+  std::vector<bool> flagged;
+  flagged.reserve(scored.score.size());
+  for (int64_t l = 0; l < scored.lists(); ++l) {
+    const double threshold = thresholds[static_cast<size_t>(l)];
+    check_threshold(threshold);
+    for (const double s : rows_of(scored, scored.score, l)) flagged.push_back(s >= threshold);
+  }
+  return flagged;
+}
+
 double prior_threshold(std::span<const double> score, double prior) {
   check_column(score, "score");
   if (!(prior >= 0 && prior <= 1))

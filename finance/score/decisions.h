@@ -18,6 +18,9 @@ std::vector<bool> top_k_decisions(const ScoredLists& scored, int64_t k);
 
 /// score >= threshold.
 std::vector<bool> threshold_decisions(std::span<const double> score, double threshold);
+/// The same with a threshold for each list, (L).
+std::vector<bool> threshold_decisions(const ScoredLists& scored,
+                                      std::span<const double> thresholds);
 
 /// The threshold that flags the share `prior` of all rows (the published rule "with prior": the
 /// round(prior R) highest scores, one at least): the lowest score flagged. Rows tied with it are
@@ -39,6 +42,8 @@ double money_threshold(std::span<const double> score, std::span<const double> pr
 /// The broker hedges (A-book) the flagged rows and keeps the others (B-book).
 ///   unhedged result = -sum_i p_i ;  avoided = sum_flagged p_i ;  cost = kappa sum_flagged stake_i
 ///   result = -sum_{not flagged} p_i - cost = unhedged + avoided - cost
+/// Where costs of decisions are known instead, the unhedged result is the sum of what not flagging
+/// each row brings (ScoredLists::unflagged), and p_i what flagging it saves.
 struct HedgeTotals {
   int64_t rows = 0, flagged = 0;
   int64_t positives = 0, caught = 0;  ///< rows with label > 0, and those of them flagged
@@ -56,7 +61,7 @@ struct HedgeReport {
   std::vector<double> cumulative;
 };
 /// `scored` needs profits; scores are not looked at and may be empty, as may labels. `stake` empty:
-/// no cost.
+/// no cost. Throws attn::Error where sums of money are not finite.
 HedgeReport hedge_report(const ScoredLists& scored, const std::vector<bool>& flagged,
                          std::span<const double> stake, double kappa);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <tuple>
 
 #include "attn/error.h"
@@ -34,14 +35,14 @@ void add(HedgeTotals& sum, const HedgeTotals& part) {
   sum.best += part.best;
 }
 
-/// One row of profit p, whose hedge would cost `cost`.
-HedgeTotals hedge_of(double p, bool flagged, bool positive, double cost) {
+/// One row of profit p, whose hedge would cost `cost`, and which brings `unflagged` without.
+HedgeTotals hedge_of(double p, double unflagged, bool flagged, bool positive, double cost) {
   HedgeTotals row;
   row.rows = 1;
   row.positives = positive ? 1 : 0;
-  row.unhedged = 0 - p;
-  row.best = 0 - std::min(p, cost);
-  row.result = flagged ? 0 - cost : 0 - p;
+  row.unhedged = 0 + unflagged;  // no -0
+  row.best = 0 + (unflagged + p) - std::min(p, cost);
+  row.result = flagged ? 0 + (unflagged + p) - cost : row.unhedged;
   if (!flagged) return row;
   row.flagged = 1;
   row.caught = row.positives;
@@ -76,6 +77,8 @@ HedgeReport hedge_report(const ScoredLists& scored, const std::vector<bool>& fla
   need_profit(scored);
   const size_t rows = scored.profit.size();
   check_length("decisions", flagged.size(), rows);
+  if (!scored.unflagged.empty())
+    check_length("results without a flag", scored.unflagged.size(), rows);
   check_stakes(stake, rows, kappa);
   HedgeReport report;
   double gained = 0;
@@ -83,13 +86,19 @@ HedgeReport hedge_report(const ScoredLists& scored, const std::vector<bool>& fla
     HedgeTotals list;
     for (auto i = static_cast<size_t>(scored.offsets[l]);
          i < static_cast<size_t>(scored.offsets[l + 1]); ++i)
-      add(list, hedge_of(scored.profit[i], flagged[i], !scored.label.empty() && scored.label[i] > 0,
+      add(list, hedge_of(scored.profit[i],
+                         scored.unflagged.empty() ? -scored.profit[i] : scored.unflagged[i],
+                         flagged[i], !scored.label.empty() && scored.label[i] > 0,
                          stake.empty() ? 0 : kappa * stake[i]));
     add(report.total, list);
     gained += list.money_kept - list.money_lost - list.cost;
     report.lists.push_back(list);
     report.cumulative.push_back(gained);
   }
+  const HedgeTotals& t = report.total;
+  for (const double sum : {t.unhedged, t.result, t.money_kept, t.money_lost, t.cost, t.best})
+    if (!std::isfinite(sum))
+      throw attn::Error("the profits are too large to be summed; give them in a larger unit");
   return report;
 }
 
@@ -97,19 +106,17 @@ std::vector<double> profit_curve(const ScoredLists& scored, int64_t most) {
   check_lists(scored);
   need_profit(scored);
   check_depth(most);
-  std::vector<double> curve(static_cast<size_t>(most), 0);
+  std::vector<double> curve(static_cast<size_t>(most), 0);  // of each place, then summed
   int64_t lists = 0;
   for (int64_t l = 0; l < scored.lists(); ++l) {
     const OneList list =
         in_order(rows_of(scored, scored.score, l), {}, rows_of(scored, scored.profit, l));
     if (list.rows() == 0) continue;
     ++lists;
-    double sum = 0;
-    for (size_t k = 0; k < curve.size(); ++k) {
-      if (k < list.profit.size()) sum += list.profit[k];
-      curve[k] += sum;
-    }
+    for (size_t k = 0; k < std::min(curve.size(), list.profit.size()); ++k)
+      curve[k] += list.profit[k];
   }
+  std::partial_sum(curve.begin(), curve.end(), curve.begin());
   for (double& value : curve) value = lists > 0 ? value / static_cast<double>(lists) : kNaN;
   return curve;
 }

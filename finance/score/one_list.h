@@ -13,6 +13,7 @@ namespace finance {
 struct OneList {
   std::vector<double> score, label, profit;
   std::vector<double> ideal;  ///< labels, falling
+  double threshold = 0;       ///< of its decisions
 
   int64_t rows() const { return static_cast<int64_t>(score.size()); }
 };

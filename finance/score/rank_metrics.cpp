@@ -4,9 +4,10 @@
 
 namespace finance {
 
-std::vector<Metric> rank_metrics(const ScoredLists& scored, const MetricsOptions& options) {
+std::vector<Metric> rank_metrics(const ScoredLists& scored, const MetricsOptions& options,
+                                 const attn::Hooks& hooks) {
   const WeightedMetrics table(scored, options);
-  return described(table, resampled({&table, 1}, options).front(), options.level);
+  return described(table, resampled({&table, 1}, options, hooks).front(), options.level);
 }
 
 }  // namespace finance

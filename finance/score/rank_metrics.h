@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "attn/hooks.h"
+
 namespace finance {
 
 /// Scores of rows in lists (as RankLists), with what is known of the rows; `label` or `profit` may
@@ -13,6 +15,8 @@ namespace finance {
 struct ScoredLists {
   std::span<const int64_t> offsets;  ///< (L+1)
   std::span<const double> score, label, profit;
+  /// What a row brings where it is not flagged; empty: -profit. Looked at by hedge_report alone.
+  std::span<const double> unflagged = {};
 
   int64_t lists() const { return static_cast<int64_t>(offsets.size()) - 1; }
 };
@@ -52,8 +56,9 @@ double profit_at(std::span<const double> score, std::span<const double> profit, 
 struct MetricsOptions {
   std::vector<int64_t> at{1, 3, 5, 10};
   NdcgRule ndcg;
-  double threshold = 0;      ///< of decisions: a row is flagged where score >= threshold
-  int64_t resamples = 1000;  ///< 0: no intervals (NaN)
+  double threshold = 0;                 ///< of decisions: a row is flagged where score >= threshold
+  std::vector<double> thresholds = {};  ///< (L) in its place, where each list has one of its own
+  int64_t resamples = 1000;             ///< 0: no intervals (NaN)
   double level = 0.95;
   uint64_t seed = 1;
 };
@@ -77,7 +82,8 @@ struct Metric {
 ///
 /// Throws attn::Error for a score or profit that is not finite, a label that is not finite or is
 /// negative (naming row and list, counted from 1), for lengths that differ and for no lists;
-/// attn::UsageError for options that make no sense.
-std::vector<Metric> rank_metrics(const ScoredLists& scored, const MetricsOptions& options);
+/// attn::UsageError for options that make no sense; Interrupted.
+std::vector<Metric> rank_metrics(const ScoredLists& scored, const MetricsOptions& options,
+                                 const attn::Hooks& hooks = {});
 
 }  // namespace finance

@@ -27,6 +27,7 @@ void check_options(const MetricsOptions& options) {
     throw attn::UsageError(
         fmt::format("a bootstrap level of {}: expected between 0 and 1", options.level));
   check_threshold(options.threshold);
+  for (const double each : options.thresholds) check_threshold(each);
 }
 
 /// Sum of `of` over the rows of a list.
@@ -54,8 +55,10 @@ WeightedMetrics::WeightedMetrics(const ScoredLists& scored, const MetricsOptions
     : lists_(scored.lists()) {
   check_options(options);
   check_lists(scored);
+  if (!options.thresholds.empty())
+    check_length("thresholds", options.thresholds.size(), static_cast<size_t>(lists_));
   plan(scored, options);
-  fill(scored);
+  fill(scored, options);
   if (!scored.label.empty()) auc_ = auc_of(scored);
 }
 
@@ -87,12 +90,12 @@ void WeightedMetrics::plan(const ScoredLists& scored, const MetricsOptions& opti
     mean("mrr", [](const OneList& list) { return reciprocal_rank(list); });
   }
   if (money) means_at("profit", [](const OneList& list, int64_t k) { return profit_at(list, k); });
-  if (labels) plan_decisions(money, options.threshold);
+  if (labels) plan_decisions(money);
 }
 
-void WeightedMetrics::plan_decisions(bool money, double threshold) {
-  const auto flagged = [threshold](const OneList& list, size_t r) {
-    return list.score[r] >= threshold;
+void WeightedMetrics::plan_decisions(bool money) {
+  const auto flagged = [](const OneList& list, size_t r) {
+    return list.score[r] >= list.threshold;
   };
   const auto positive = [](const OneList& list, size_t r) { return list.label[r] > 0; };
   rows_ = column(row_sum([](const OneList&, size_t) { return 1; }));
@@ -111,14 +114,15 @@ void WeightedMetrics::plan_decisions(bool money, double threshold) {
   entries_.push_back({"pnl_of_mistakes", Kind::negative_sum, mistakes});
 }
 
-void WeightedMetrics::fill(const ScoredLists& scored) {
+void WeightedMetrics::fill(const ScoredLists& scored, const MetricsOptions& options) {
   table_.reserve(static_cast<size_t>(lists_) * columns_.size());
   int64_t with_rows = 0;
   std::vector<int64_t> counted(columns_.size(), 0);  // lists with a number that is not 0
   for (int64_t l = 0; l < lists_; ++l) {
-    const OneList list =
-        in_order(rows_of(scored, scored.score, l), rows_of(scored, scored.label, l),
-                 rows_of(scored, scored.profit, l));
+    OneList list = in_order(rows_of(scored, scored.score, l), rows_of(scored, scored.label, l),
+                            rows_of(scored, scored.profit, l));
+    list.threshold =
+        options.thresholds.empty() ? options.threshold : options.thresholds[static_cast<size_t>(l)];
     if (list.rows() > 0) ++with_rows;
     for (size_t c = 0; c < columns_.size(); ++c) {
       table_.push_back(columns_[c](list));
@@ -168,11 +172,12 @@ std::vector<double> WeightedMetrics::values(std::span<const int64_t> weight) con
 }
 
 std::vector<Resampled> resampled(std::span<const WeightedMetrics> tables,
-                                 const MetricsOptions& options) {
+                                 const MetricsOptions& options, const attn::Hooks& hooks) {
   std::vector<Resampled> out;
   for (const WeightedMetrics& table : tables) out.emplace_back(table.size());
   std::vector<int64_t> weight(static_cast<size_t>(tables.front().lists()));
   for (int64_t b = 0; b < options.resamples; ++b) {
+    hooks.check();
     auto random = attn::random::Rng::keyed({options.seed, kBootstrap, static_cast<uint64_t>(b)});
     std::fill(weight.begin(), weight.end(), 0);
     for (size_t i = 0; i < weight.size(); ++i)

@@ -40,8 +40,8 @@ class WeightedMetrics {
   };
 
   void plan(const ScoredLists& scored, const MetricsOptions& options);
-  void plan_decisions(bool money, double threshold);
-  void fill(const ScoredLists& scored);
+  void plan_decisions(bool money);
+  void fill(const ScoredLists& scored, const MetricsOptions& options);
   size_t column(OfList of);
   void mean(std::string name, const OfList& of);
   double value(const Entry& entry, const std::vector<double>& sums,
@@ -60,7 +60,7 @@ class WeightedMetrics {
 /// with replacement from the stream (seed, b), the same for every table. All have L lists.
 using Resampled = std::vector<std::vector<double>>;
 std::vector<Resampled> resampled(std::span<const WeightedMetrics> tables,
-                                 const MetricsOptions& options);
+                                 const MetricsOptions& options, const attn::Hooks& hooks);
 
 /// Values and intervals.
 std::vector<Metric> described(const WeightedMetrics& table, const Resampled& resamples,

@@ -29,7 +29,7 @@ TEST(MarketOptions, OutOfRangeAreRefusedInASentence) {
             "the simulated market: the number of lists is 0, expected at least 1");
   EXPECT_THAT(refusal({.traders = -5}), HasSubstr("traders of a list is -5, expected at least 1"));
   EXPECT_THAT(refusal({.lists = int64_t{1} << 62, .traders = int64_t{1} << 62}),
-              HasSubstr("more than the 100000000 rows"));
+              HasSubstr("more than the 20000000 rows"));
   EXPECT_THAT(refusal({.trades = 1}), HasSubstr("past trades is 1, expected 2 to"));
   for (const double bad : {-0.1, 1e9, kNan})
     EXPECT_THAT(refusal({.regime = bad}), HasSubstr("strength of the regime"));

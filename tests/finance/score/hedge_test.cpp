@@ -86,6 +86,41 @@ TEST(HedgeReport, ByHand) {
   EXPECT_DOUBLE_EQ(report.cumulative[0], 3);
 }
 
+// Costs of decisions, C_FP 5, C_FN 20, C_TP 5, C_TN 1: what is paid is what is told.
+TEST(HedgeReport, OfCostsTellsWhatIsPaid) {
+  const std::vector<int64_t> offsets{0, 3};
+  const Values label{1, 0, 1}, profit{15, -4, 15}, unflagged{-20, -1, -20};
+  const HedgeTotals t =
+      hedge_report({offsets, {}, label, profit, unflagged}, {true, true, false}, {}, 0).total;
+  EXPECT_DOUBLE_EQ(t.unhedged, -41);
+  EXPECT_DOUBLE_EQ(t.result, -5 - 5 - 20);
+  EXPECT_DOUBLE_EQ(t.best, -5 - 1 - 5);
+  EXPECT_DOUBLE_EQ(t.result - t.unhedged, t.money_kept - t.money_lost);
+}
+
+TEST(HedgeReport, RefusesSumsBeyondNumbers) {
+  const std::vector<int64_t> offsets{0, 2};
+  const Values profit{-1e308, -1e308};
+  EXPECT_THROW(hedge_report({offsets, {}, {}, profit}, {true, true}, {}, 0), attn::Error);
+}
+
+TEST(ThresholdDecisions, OfEachListItsOwn) {
+  const std::vector<int64_t> offsets{0, 2, 2, 4};
+  const Values score{1, 2, 1, 2};
+  EXPECT_EQ(threshold_decisions({offsets, score, {}, {}}, Values{2, 0, 1}),
+            (std::vector<bool>{false, true, true, true}));
+  EXPECT_THROW(threshold_decisions({offsets, score, {}, {}}, Values{2, 0}), attn::Error);
+  const Values label{0, 1, 1, 0};
+  MetricsOptions one = test::only_values(), each = one;
+  one.threshold = 2, each.thresholds = {2, 7, 2};
+  const ScoredLists lists{offsets, score, label, {}};
+  EXPECT_EQ(metric(rank_metrics(lists, each), "recall").value,
+            metric(rank_metrics(lists, one), "recall").value);
+  each.thresholds = {2, 7, 1};
+  EXPECT_EQ(metric(rank_metrics(lists, each), "recall").value, 1);
+  EXPECT_NEAR(metric(rank_metrics(lists, each), "precision").value, 2.0 / 3, 1e-15);
+}
+
 TEST(HedgeReport, KnowingEveryProfitIsTheBest) {
   const Table table = random_table(43, 20, 9);
   const Values stake = stakes(table);
