@@ -19,7 +19,7 @@ bool contains(const Names& names, const std::string& name) {
 }
 
 /// Column -> what it is named as. A column has one meaning; but a list's id may be its time, and
-/// what is kept may be read as numbers beside.
+/// what is kept may be read as numbers beside, a feature too.
 class Meanings {
  public:
   void add(const std::string& column, const std::string& meaning) {
@@ -48,6 +48,8 @@ Names cost_columns(const CostColumns& costs) {
     double number = 0;
     return cost.empty() || attn::io::parse_finite(cost, number);
   });
+  std::sort(names.begin(), names.end());  // one column may be several costs
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
@@ -62,7 +64,6 @@ void check_meanings(const ListOptions& o) {
   all.add(o.categorical, "a category");
   all.add(o.ignore, "ignored");
   Meanings kept;
-  kept.add(o.features, "a feature");
   kept.add(o.categorical, "a category");
   kept.add(o.ignore, "ignored");
   kept.add(o.keep, "kept");
@@ -117,7 +118,7 @@ ListColumns named_columns(const ListOptions& o, const attn::io::TableStream& tab
   columns.list = taken(o.list, true);
   columns.label = taken(o.label, o.need_label);
   columns.profit = taken(o.profit, o.need_profit);
-  columns.time = taken(o.time, true);
+  columns.time = taken(o.time, o.need_time);
   columns.features = all(o.features);
   columns.categorical = all(o.categorical);
   columns.keep = all(o.keep);
@@ -138,7 +139,7 @@ ListColumns named_columns(const ListOptions& o, const attn::io::TableStream& tab
 }
 
 void find_features(ListColumns& columns, const ListOptions& o, const attn::io::Table& rows) {
-  columns.found_features = o.features.empty();
+  columns.found_features = o.features.empty() && o.find_features;
   Names named = {o.list, o.label, o.profit, o.time};
   for (const Names& more : {cost_columns(o.costs), o.features, o.categorical, o.ignore, o.keep})
     named.insert(named.end(), more.begin(), more.end());
@@ -149,7 +150,11 @@ void find_features(ListColumns& columns, const ListOptions& o, const attn::io::T
     const bool numbers =
         columns.found_features && !column.starts_with("unnamed ") &&
         rows.holds_numbers(column, {.allow_missing = true, .allow_nonfinite = true});
-    (numbers ? columns.features : columns.unused).push_back(column);
+    if (numbers) {
+      columns.features.push_back(column);
+    } else if (o.find_features) {
+      columns.unused.push_back(column);
+    }
   }
 }
 

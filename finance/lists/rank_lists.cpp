@@ -28,6 +28,7 @@ void take_lists(RankLists& to, const RankLists& from, int64_t begin, int64_t end
     take(to.categories[c].values, from.categories[c].values, first, last);
   take(to.label, from.label, first, last);
   take(to.profit, from.profit, first, last);
+  take(to.unflagged, from.unflagged, first, last);
   for (size_t c = 0; c < to.kept.size(); ++c)
     take(to.kept[c].values, from.kept[c].values, first, last);
   take(to.rows_in_file, from.rows_in_file, first, last);
@@ -61,6 +62,7 @@ RankLists selected(const RankLists& all, const std::vector<int64_t>& which) {
   out.name = all.name;
   out.feature_names = all.feature_names;
   out.unused = all.unused;
+  out.file_has_ids = all.file_has_ids;
   for (const CategoryColumn& c : all.categories) out.categories.push_back({c.name, {}});
   for (const NamedColumn& c : all.kept) out.kept.push_back({c.name, {}});
   for (const int64_t l : which) take_lists(out, all, l, l + 1);

@@ -25,14 +25,18 @@ struct RankLists {
   std::string name;  ///< what messages call the file: its path, or "standard input"
   std::vector<int64_t> offsets{0};
   std::vector<std::string> list_ids;       ///< (L)
+  bool file_has_ids = false;               ///< list_ids are what the file calls its lists
   std::vector<std::string> feature_names;  ///< (F), of numbers
   std::vector<float> features;             ///< (R,F), row-major; NaN: missing
   std::vector<CategoryColumn> categories;  ///< (C)
   std::vector<double> label;               ///< (R), or empty; >= 0, 0: not relevant
   std::vector<double> profit;              ///< (R), or empty; money, of both signs
-  std::vector<NamedColumn> kept;           ///< other columns that were asked for
-  std::vector<std::string> times;          ///< (L) of the time column, or empty
-  std::vector<int64_t> rows_in_file;       ///< (R): 0-based row of the file, header not counted
+  /// (R) what a row brings where it is not flagged, -C_FN or -C_TN, where profit is made of costs;
+  /// else empty.
+  std::vector<double> unflagged;
+  std::vector<NamedColumn> kept;      ///< other columns that were asked for
+  std::vector<std::string> times;     ///< (L) of the time column, or empty
+  std::vector<int64_t> rows_in_file;  ///< (R): 0-based row of the file, header not counted
   std::vector<std::string> unused;  ///< columns of a table that are none of all these, nor ignored
 
   int64_t lists() const { return static_cast<int64_t>(list_ids.size()); }

@@ -53,6 +53,7 @@ RankLists drawn_lists(RankLists all, int64_t size, uint64_t seed) {
       selected(all, attn::random::permutation(rows, attn::random::derive_seed(seed, "lists")));
   drawn.offsets.assign(1, 0);
   drawn.list_ids.clear();
+  drawn.file_has_ids = false;
   for (int64_t at = 0; at < rows; at += size) {
     drawn.offsets.push_back(std::min(at + size, rows));
     drawn.list_ids.push_back(std::to_string(drawn.offsets.size() - 1));

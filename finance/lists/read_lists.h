@@ -60,6 +60,8 @@ struct ListOptions {
   /// not, it is left empty when it is not there, as in files to be scored. A value that is missing
   /// in a column that is there is refused all the same.
   bool need_label = true, need_profit = true;
+  bool need_time = true;      ///< the same of the time
+  bool find_features = true;  ///< false: of tables, none but those that are named
 };
 
 /// Reads a file's lists in their order, a part at a time, so that a file larger than memory passes

@@ -59,8 +59,25 @@ ListSplit cut(const std::vector<int64_t>& order, int64_t validation_from, int64_
   return split;
 }
 
+/// Whether a text begins as a date of ISO 8601, whose order of characters is that of time.
+bool is_iso_date(const std::string& text) {
+  const std::string_view form = "0000-00-00";
+  if (text.size() < form.size()) return false;
+  return std::equal(form.begin(), form.end(), text.begin(),
+                    [](char of, char c) { return of == '0' ? c >= '0' && c <= '9' : c == of; });
+}
+
+void demand_dates(const std::vector<std::string>& times) {
+  for (const std::string& time : times)
+    if (!is_iso_date(time))
+      throw attn::Error("the time " + attn::io::quote_text(time) +
+                        " of a list is no number, as all would have to be, and no date like "
+                        "2020-01-31: which time is later is not told; write all in one of these "
+                        "two ways");
+}
+
 /// The place of each list's time among the different times, by value where all are numbers, else by
-/// order of characters; without times the list's own.
+/// date; without times the list's own. Throws Error for times that are neither.
 std::vector<int64_t> time_ranks(const RankLists& lists) {
   std::vector<int64_t> ranks(static_cast<size_t>(lists.lists()));
   std::iota(ranks.begin(), ranks.end(), int64_t{0});
@@ -69,6 +86,7 @@ std::vector<int64_t> time_ranks(const RankLists& lists) {
   bool all_numbers = true;
   for (size_t l = 0; l < ranks.size() && all_numbers; ++l)
     all_numbers = attn::io::parse_finite(lists.times[l], numbers[l]);
+  if (!all_numbers) demand_dates(lists.times);
   const auto before = [&](int64_t a, int64_t b) {
     const auto i = static_cast<size_t>(a), j = static_cast<size_t>(b);
     return all_numbers ? numbers[i] < numbers[j] : lists.times[i] < lists.times[j];

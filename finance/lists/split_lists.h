@@ -16,9 +16,9 @@ struct ListSplit {
 /// attn::Error where a part that is asked for, or the training part, would be empty.
 ListSplit random_split(int64_t lists, double validation, double test, uint64_t seed);
 
-/// The last shares in the order of RankLists::times (numbers by value, other texts by order of
-/// characters, as ISO dates sort), or, without times, in the order of the file; lists of one time
-/// stay together in the earlier part. Throws as random_split.
+/// The last shares in the order of RankLists::times (all numbers, by value, or all dates of ISO
+/// 8601, "2020-01-31" and what follows; attn::Error for others), or, without times, in the order of
+/// the file; lists of one time stay together in the earlier part. Throws as random_split.
 ListSplit time_split(const RankLists& lists, double validation, double test);
 
 /// `folds` parts of lists drawn by `seed`, sizes differing by one at most. Throws attn::UsageError

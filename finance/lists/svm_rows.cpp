@@ -54,6 +54,7 @@ class SvmRows final : public RowSource {
     RankLists& rows = piece.rows;
     rows.offsets.push_back(count);
     rows.name = name();
+    rows.file_has_ids = with_qid_;
     if (whole_ && given_ == 0) find_columns(sparse);
     for (const int64_t id : ids_) rows.feature_names.push_back(std::to_string(id));
     rows.features = dense(sparse);

@@ -54,19 +54,19 @@ std::vector<double> costs_of(const Table& table, const std::string& cost) {
   return table.doubles(cost);
 }
 
-/// C_FN - C_TP where the label is positive, C_TN - C_FP where it is 0.
-std::vector<double> money_of(const Table& table, const CostColumns& costs,
-                             const std::vector<double>& label) {
+/// Profit: C_FN - C_TP where the label is positive, C_TN - C_FP where it is 0; and what the row
+/// brings unflagged.
+void add_money(RankLists& rows, const Table& table, const CostColumns& costs) {
+  const std::vector<double>& label = rows.label;
   const std::vector<double> fp = costs_of(table, costs.fp), fn = costs_of(table, costs.fn);
   const std::vector<double> tp = costs_of(table, costs.tp), tn = costs_of(table, costs.tn);
-  std::vector<double> money(label.size());
-  for (size_t i = 0; i < money.size(); ++i) {
-    money[i] = label[i] > 0 ? fn[i] - tp[i] : tn[i] - fp[i];
-    if (!std::isfinite(money[i]))
+  for (size_t i = 0; i < label.size(); ++i) {
+    rows.profit.push_back(label[i] > 0 ? fn[i] - tp[i] : tn[i] - fp[i]);
+    rows.unflagged.push_back(-(label[i] > 0 ? fn[i] : tn[i]));
+    if (!std::isfinite(rows.profit.back()))
       throw Error(table.locate(static_cast<int64_t>(i)) +
                   ": its costs are too large to be subtracted from each other");
   }
-  return money;
 }
 
 bool is_nan_word(std::string text) {
@@ -106,13 +106,14 @@ class TableRows final : public RowSource {
     RankLists& rows = piece.rows;
     rows.name = table->name();
     rows.unused = columns_.unused;
+    rows.file_has_ids = !columns_.list.empty();
     add_runs(piece, columns_, *table);
     add_features(rows, *table, first);
     for (const std::string& column : columns_.categorical)
       rows.categories.push_back({column, table->strings(column)});
     if (!columns_.label.empty()) rows.label = labels_of(*table, columns_.label);
     if (!columns_.profit.empty()) rows.profit = table->doubles(columns_.profit);
-    if (columns_.costs.given()) rows.profit = money_of(*table, columns_.costs, rows.label);
+    if (columns_.costs.given()) add_money(rows, *table, columns_.costs);
     for (const std::string& column : columns_.keep)
       rows.kept.push_back({column, table->doubles(column)});
     for (int64_t i = 0; i < table->rows(); ++i) rows.rows_in_file.push_back(given_ + i);

@@ -147,6 +147,7 @@ TEST_F(ReadTable, CostsMakeTheProfit) {
                 .keep = {"fn"}};
   const RankLists lists = read(text, o);
   EXPECT_THAT(lists.profit, ElementsAre(100 - 7, 1 - 10, 2 - 3));
+  EXPECT_THAT(lists.unflagged, ElementsAre(-100, -1, -2));
   EXPECT_THAT(lists.feature_names, ElementsAre("f"));
   EXPECT_THAT(lists.find("fn")->values, ElementsAre(100, 100, 2));
   EXPECT_THAT(refusal("q,y,fp,fn,tp,tn\na,1,1,,1,1\n", o),
@@ -167,6 +168,10 @@ TEST_F(ReadTable, CostsMayBeNumbers) {
       .list = "q", .label = "y", .costs = {.fp = "5", .fn = "amount", .tp = "5", .tn = "0"}};
   const RankLists lists = read("q,f,y,amount\na,1,1,90\na,2,0,40\n", o);
   EXPECT_THAT(lists.profit, ElementsAre(90 - 5, 0 - 5));
+  const ListOptions twice{
+      .list = "q", .label = "y", .costs = {.fp = "fee", .fn = "amount", .tp = "fee", .tn = "0"}};
+  EXPECT_THAT(read("q,f,y,amount,fee\na,1,1,90,3\na,2,0,40,4\n", twice).profit,
+              ElementsAre(90 - 3, 0 - 4));
   EXPECT_THAT(lists.feature_names, ElementsAre("f"));
 }
 
@@ -181,7 +186,6 @@ TEST_F(ReadTable, OptionsThatContradictEachOther) {
         ListOptions{.list = "q", .label = "y", .features = {"f", "y"}},
         ListOptions{.list = "q", .features = {"f", "f"}},
         ListOptions{.list = "q", .features = {"f"}, .categorical = {"f"}},
-        ListOptions{.list = "q", .features = {"f"}, .keep = {"f"}},
         ListOptions{.list = "q", .profit = "p", .costs = costs},
         ListOptions{.list = "q", .costs = costs}}) {
     EXPECT_THROW(read(text, o), attn::UsageError);
@@ -190,6 +194,7 @@ TEST_F(ReadTable, OptionsThatContradictEachOther) {
   EXPECT_THAT(refusal(text, {.list = "q", .label = "y", .profit = "y"}),
               HasSubstr("column 'y' is named as the label and as the profit; name it as one"));
   EXPECT_THAT(read(text, {.list = "q", .time = "q", .keep = {"p"}}).times, ElementsAre("a"));
+  EXPECT_NE(read(text, {.list = "q", .features = {"f"}, .keep = {"f"}}).find("f"), nullptr);
 }
 
 TEST_F(ReadTable, ListsOfASizeAreDrawn) {

@@ -83,7 +83,7 @@ TEST(SplitLists, SharesThatMakeNoSense) {
   EXPECT_THAT(sentence_of([] { random_split(1, 0.1, 0, 1); }), HasSubstr("there is 1 list in all"));
 }
 
-TEST(SplitLists, NumbersByValueAndTextsByCharacters) {
+TEST(SplitLists, NumbersByValueAndDates) {
   const ListSplit numbers = time_split(of_times({"9", "10", "100", "8", "-3"}), 0.2, 0.2);
   EXPECT_THAT(numbers.train, ElementsAre(0, 3, 4));
   EXPECT_THAT(numbers.validation, ElementsAre(1));
@@ -93,9 +93,14 @@ TEST(SplitLists, NumbersByValueAndTextsByCharacters) {
   EXPECT_THAT(dates.train, ElementsAre(1, 3));
   EXPECT_THAT(dates.validation, ElementsAre(2));
   EXPECT_THAT(dates.test, ElementsAre(0));
-  const ListSplit mixed = time_split(of_times({"9", "10", "x"}), 0.34, 0.34);
-  EXPECT_THAT(mixed.train, ElementsAre(1));
-  EXPECT_THAT(mixed.validation, ElementsAre(0));
+  const ListSplit hours = time_split(
+      of_times({"2024-02-01 10:00", "2024-02-01T09:00", "2024-02-01 09:30"}), 0.34, 0.34);
+  EXPECT_THAT(hours.test, ElementsAre(1));  // one form for all: ' ' sorts before 'T'
+  for (const char* other : {"x", "12/31/2019", "2020-1-05", "week 9", "2020-01"})
+    EXPECT_THAT(sentence_of([&] {
+                  time_split(of_times({"2024-01-31", other, "2024-02-01"}), 0.34, 0.34);
+                }),
+                HasSubstr("the time '" + std::string(other) + "' of a list is no number"));
   RankLists without = of_times({"", "", "", ""});
   without.times.clear();
   EXPECT_THAT(time_split(without, 0, 0.5).test, ElementsAre(2, 3));
