@@ -18,8 +18,10 @@ struct CrossValidation {
 };
 
 /// In turn each of `folds` parts of the lists (list_folds) tests; a share `validation` of the
-/// others chooses the epoch and the thresholds, the rest trains; of several members each holds out
-/// a share of its own. Throws as train_run and list_folds.
+/// others, the last ones where lists have times, chooses the epoch and the thresholds, the rest
+/// trains; of several members each holds out a share of its own, unless lists have times. A feature
+/// without a value in what trains is none in that fold. What is refused is refused before the first
+/// fold trains. Pooled decisions are each fold's own. Throws as train_run and list_folds.
 CrossValidation cross_validate(const RankLists& lists, const TrainRunOptions& options,
                                int64_t folds, double validation, const EvaluateOptions& evaluation,
                                const attn::Hooks& hooks);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "attn/error.h"
@@ -115,7 +116,7 @@ ThresholdRule parse_threshold(std::string_view word) {
 
 Evaluation evaluate_scores(const std::string& name, const RankLists& lists,
                            std::vector<double> scores, const Thresholds& thresholds,
-                           const EvaluateOptions& options) {
+                           const EvaluateOptions& options, const attn::Hooks& hooks) {
   if (lists.label.empty() && lists.profit.empty())
     throw attn::UsageError(lists.name +
                            ": neither labels nor profits are told, by which scores are judged; "
@@ -123,12 +124,16 @@ Evaluation evaluate_scores(const std::string& name, const RankLists& lists,
   Evaluation out;
   out.name = name;
   out.scores = std::move(scores);
-  const ScoredLists scored{lists.offsets, out.scores, lists.label, lists.profit};
-  const Chosen threshold = choose(options.threshold, lists, out.scores, thresholds);
-  out.threshold = threshold.value, out.threshold_rule = threshold.words;
+  const ScoredLists scored{lists.offsets, out.scores, lists.label, lists.profit, lists.unflagged};
   MetricsOptions metrics = options.metrics;
-  metrics.threshold = out.threshold;
-  out.metrics = rank_metrics(scored, metrics);
+  const Chosen threshold =
+      metrics.thresholds.empty()
+          ? choose(options.threshold, lists, out.scores, thresholds)
+          : Chosen{std::numeric_limits<double>::quiet_NaN(), "each fold by its own"};
+  out.threshold = threshold.value, out.threshold_rule = threshold.words;
+  if (metrics.thresholds.empty())
+    metrics.thresholds.assign(static_cast<size_t>(lists.lists()), out.threshold);
+  out.metrics = rank_metrics(scored, metrics, hooks);
   out.bins = calibration(scored, 10);
   if (lists.profit.empty()) return out;
   const bool by_top = options.hedge.top > 0;
@@ -136,13 +141,13 @@ Evaluation evaluate_scores(const std::string& name, const RankLists& lists,
                           : "every score from the threshold on";
   out.hedge = hedge_report(scored,
                            by_top ? top_k_decisions(scored, options.hedge.top)
-                                  : threshold_decisions(out.scores, out.threshold),
+                                  : threshold_decisions(scored, metrics.thresholds),
                            stakes_of(options.hedge, lists), options.hedge.kappa);
   int64_t longest = 1;
   for (int64_t l = 0; l < lists.lists(); ++l)
     longest = std::max(
         longest, lists.offsets[static_cast<size_t>(l) + 1] - lists.offsets[static_cast<size_t>(l)]);
-  out.curve = profit_curve(scored, std::min<int64_t>(longest, 200));
+  out.curve = profit_curve(scored, longest);
   return out;
 }
 

@@ -57,10 +57,11 @@ struct Evaluation {
 
 /// `thresholds`: of the model that made the scores; none for those of another program, whose prior
 /// is then the share of positives among these rows themselves. Throws Error as rank_metrics;
-/// UsageError where there are neither labels nor profits, and where a rule needs what is not there.
+/// UsageError where there are neither labels nor profits, and where a rule needs what is not there;
+/// Interrupted. With MetricsOptions::thresholds the rule is not looked at, and the threshold NaN.
 Evaluation evaluate_scores(const std::string& name, const RankLists& lists,
                            std::vector<double> scores, const Thresholds& thresholds,
-                           const EvaluateOptions& options);
+                           const EvaluateOptions& options, const attn::Hooks& hooks = {});
 
 /// {"profit@5": , "profit@5_ci": [low, high], ..., "threshold": {...}, "hedge": {...}}
 nlohmann::json to_json(const Evaluation& evaluation);

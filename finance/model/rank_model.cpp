@@ -1,6 +1,8 @@
 #include "finance/model/rank_model.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 
 #include "attn/error.h"
 #include "libattn/io/json.h"
@@ -64,6 +66,7 @@ ListOptions reading_options(const TrainedRanker& model, bool need) {
   });
   o.categorical = model.features.categorical();
   o.need_label = o.need_profit = need;
+  o.need_time = false, o.keep.clear();  // what judges asks for it anew
   return o;
 }
 
@@ -99,6 +102,25 @@ void save_rank_model(const fs::path& path, const TrainedRanker& model) {
   attn::train::save_model_file(path, kRankModelKind, kRankModelVersion, config, tensors);
 }
 
+namespace {
+
+void check_features(const TrainedRanker& model, const std::string& where) {
+  const auto refuse = [&](const std::string& name) {
+    throw attn::Error(where + ": the scaling of " + name +
+                      " makes no sense; the file is damaged, train the model again");
+  };
+  for (const NumberMap& n : model.features.numbers) {
+    const bool rising =
+        std::adjacent_find(n.edges.begin(), n.edges.end(), std::greater_equal<>()) == n.edges.end();
+    if (!std::isfinite(n.mean) || !std::isfinite(n.sd) || n.sd < 0 || !rising) refuse(n.name);
+  }
+  for (const std::string& name : model.with)
+    if (!name.starts_with("with.")) refuse(name);
+  if (!model.training.is_object() || !model.metrics.is_object()) refuse("what it tells of itself");
+}
+
+}  // namespace
+
 TrainedRanker load_rank_model(const fs::path& run_or_file) {
   const fs::path path = model_path(run_or_file);
   if (path != run_or_file && !fs::exists(path))
@@ -115,8 +137,13 @@ TrainedRanker load_rank_model(const fs::path& run_or_file) {
   model.training = attn::io::get_or<json>(file.config, "training", where, json::object());
   model.metrics = attn::io::get_or<json>(file.config, "metrics", where, json::object());
   RankerOptions network;
-  from_json(attn::io::get<json>(file.config, "network", where), network);
-  check(network);
+  try {
+    from_json(attn::io::get<json>(file.config, "network", where), network);
+    check(network);
+  } catch (const attn::UsageError& error) {  // of a file it is no usage
+    throw attn::Error(where + ": " + error.what());
+  }
+  check_features(model, where);
   if (network.features != model.features.width() || network.categories != model.features.codes())
     throw attn::Error(path.string() +
                       ": its features are not those of its network; the file is damaged, train the "

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kRow = "row";
+constexpr const char* kList = "list";
 constexpr std::string_view kWith = "with.";
 
 /// Whether the first rows of a column are numbers.
@@ -47,22 +48,55 @@ std::string score_column(const attn::io::Table& table, const std::string& asked)
                     "; name the column of scores as " + table.name() + ":COLUMN");
 }
 
-std::string feature_name(const ScoreFile& file) {
-  return std::string(kWith) + file.path.stem().string();
+/// "trees", "trees:COLUMN"
+std::string bare_name(const ScoreFile& file) {
+  if (!file.known_as.empty()) return file.known_as;
+  fs::path name = file.path.filename();
+  if (name.extension() == ".gz") name = name.stem();
+  return name.stem().string() + (file.column.empty() ? "" : ":" + file.column);
+}
+
+/// What stands for it on a command line.
+std::string file_word(const std::string& bare) {
+  const size_t colon = bare.find(':');
+  if (colon == std::string::npos) return bare + ".csv, a file of that name,";
+  return bare.substr(0, colon) + ".csv" + bare.substr(colon) +
+         ", a file and column of these names,";
+}
+
+bool same_id(const std::string& a, const std::string& b) {
+  double x = 0, y = 0;
+  return a == b || (attn::io::parse_finite(a, x) && attn::io::parse_finite(b, y) && x == y);
+}
+
+/// What a file of scores calls the list of a row must be what the data calls it.
+void check_list(const ScoreFile& scores, const RankLists& part, int64_t list, int64_t row) {
+  const std::string& theirs = scores.list_of_row[static_cast<size_t>(row)];
+  const std::string& ours = part.list_ids[static_cast<size_t>(list)];
+  if (!same_id(theirs, ours))
+    throw attn::Error(fmt::format(
+        "{}: has row {} in list {}, but in {} that row (the header not counted) is of list {}; "
+        "give the scores that belong to this file",
+        scores.path.string(), row + 1, attn::io::quote_text(theirs), part.name,
+        attn::io::quote_text(ours)));
 }
 
 std::vector<double> part_scores(const ScoreFile& scores, const RankLists& part) {
   std::vector<double> out;
   out.reserve(static_cast<size_t>(part.rows()));
-  for (const int64_t row : part.rows_in_file) {
-    const auto at = static_cast<size_t>(row);
-    if (at >= scores.by_row.size() || std::isnan(scores.by_row[at]))
-      throw attn::Error(fmt::format(
-          "{}: has no score of row {} of {} (the header not counted); it must tell every row of "
-          "that file, in its order or by a column row",
-          scores.path.string(), row + 1, part.name));
-    out.push_back(scores.by_row[at]);
-  }
+  for (int64_t l = 0; l < part.lists(); ++l)
+    for (int64_t i = part.offsets[static_cast<size_t>(l)];
+         i < part.offsets[static_cast<size_t>(l) + 1]; ++i) {
+      const int64_t row = part.rows_in_file[static_cast<size_t>(i)];
+      const auto at = static_cast<size_t>(row);
+      if (at >= scores.by_row.size() || std::isnan(scores.by_row[at]))
+        throw attn::Error(fmt::format(
+            "{}: has no score of row {} of {} (the header not counted); it must tell every row of "
+            "that file, in its order or by a column row",
+            scores.path.string(), row + 1, part.name));
+      if (part.file_has_ids && !scores.list_of_row.empty()) check_list(scores, part, l, row);
+      out.push_back(scores.by_row[at]);
+    }
   return out;
 }
 
@@ -116,10 +150,16 @@ std::string score_lines(const RankLists& part, std::span<const double> scores,
 ScoreFile read_scores(const fs::path& path, const std::string& column) {
   const auto table = attn::io::Table::read(path);
   const std::string name = score_column(table, column);
-  const std::vector<double> values = table.doubles(name);
-  ScoreFile out{path, {}};
+  std::vector<double> values = table.doubles(name);
+  double first = 0;  // a file of numbers alone, as LightGBM writes it: the "header" is one of them
+  if (table.columns().size() == 1 && attn::io::parse_finite(name, first))
+    values.insert(values.begin(), first);
+  ScoreFile out{path, {}, {}, column};
+  const bool by_list = table.has(kList) && name != kList;
+  const std::vector<std::string> lists =
+      by_list ? table.strings(kList) : std::vector<std::string>();
   if (!table.has(kRow)) {
-    out.by_row = values;
+    out.by_row = values, out.list_of_row = lists;
     return out;
   }
   const std::vector<int64_t> rows = table.integers(kRow);
@@ -129,6 +169,7 @@ ScoreFile read_scores(const fs::path& path, const std::string& column) {
                                   table.name(), most, rows.size()));
   out.by_row.assign(static_cast<size_t>(std::max<int64_t>(most, 0)),
                     std::numeric_limits<double>::quiet_NaN());
+  if (by_list) out.list_of_row.resize(out.by_row.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     const auto at = static_cast<int64_t>(i);
     if (rows[i] < 1)
@@ -139,6 +180,7 @@ ScoreFile read_scores(const fs::path& path, const std::string& column) {
       throw attn::Error(table.locate(at, kRow) +
                         fmt::format(": row {} has a score above already", rows[i]));
     score = values[i];
+    if (by_list) out.list_of_row[static_cast<size_t>(rows[i] - 1)] = lists[i];
   }
   return out;
 }
@@ -148,19 +190,29 @@ std::vector<double> scores_for(const ScoreFile& scores, const RankLists& lists) 
   return part_scores(scores, lists);
 }
 
+std::string score_name(const ScoreFile& file) {
+  return bare_name(file);
+}
+
 std::vector<std::string> score_feature_names(std::span<const ScoreFile> with) {
   std::vector<std::string> names;
   for (const ScoreFile& file : with) {
-    names.push_back(feature_name(file));
+    names.push_back(std::string(kWith) + bare_name(file));
     if (std::count(names.begin(), names.end(), names.back()) > 1)
-      throw attn::UsageError("two files of scores are named " + file.path.stem().string() +
-                             "; give them different names");
+      throw attn::UsageError("two scores are named " + bare_name(file) +
+                             "; give their files different names, or name different columns");
   }
   return names;
 }
 
 void add_score_features(RankLists& lists, std::span<const ScoreFile> with) {
   for (const ScoreFile& file : with) check_rows(file, lists.rows(), lists.name);
+  for (const std::string& name : score_feature_names(with))
+    if (std::find(lists.feature_names.begin(), lists.feature_names.end(), name) !=
+        lists.feature_names.end())
+      throw attn::UsageError(lists.name + ": has a column '" + name +
+                             "', as the scores of --with would be named; name that column with "
+                             "--ignore");
   add_part_features(lists, with);
 }
 
@@ -170,8 +222,8 @@ void check_with(const TrainedRanker& model, std::span<const ScoreFile> with) {
   for (const std::string& name : model.with)
     if (std::find(given.begin(), given.end(), name) == given.end())
       throw attn::UsageError("the model was trained with the scores of another model, " +
-                             bare(name) + "; give --with a file of that name, " + bare(name) +
-                             ".csv, with its scores of these rows");
+                             bare(name) + "; give --with " + file_word(bare(name)) +
+                             " with its scores of these rows");
   for (const std::string& name : given)
     if (std::find(model.with.begin(), model.with.end(), name) == model.with.end())
       throw attn::UsageError("the model was not trained with the scores " + bare(name) +

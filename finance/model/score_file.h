@@ -15,7 +15,10 @@ namespace finance {
 /// Scores of a file's rows, by their place in that file.
 struct ScoreFile {
   std::filesystem::path path;
-  std::vector<double> by_row;  ///< (rows of the file); NaN: not told
+  std::vector<double> by_row;                 ///< (rows of the file); NaN: not told
+  std::vector<std::string> list_of_row = {};  ///< of its column "list", or empty
+  std::string column = {};                    ///< as it was asked for; empty: the one there is
+  std::string known_as = {};  ///< of a feature's name; empty: made of path and column
 };
 
 /// A table with a column of scores: `column`, or "score", or the only column of numbers. A column
@@ -25,13 +28,17 @@ struct ScoreFile {
 ScoreFile read_scores(const std::filesystem::path& path, const std::string& column = {});
 
 /// The scores of the rows of `lists`, which hold a whole file. Throws Error where a row has none,
-/// naming both files and the row, and where the file of scores tells more rows than there are,
-/// naming both counts.
+/// naming both files and the row, where its column "list" and the list ids of the
+/// data's file tell that the rows are others, and where the file of scores tells more rows than
+/// there are, naming both counts.
 std::vector<double> scores_for(const ScoreFile& scores, const RankLists& lists);
 
-/// Adds the scores as a feature "with.STEM" of the file's stem, as train_run and model_scores know
-/// it. Throws as scores_for, and UsageError where two files have one stem.
+/// Adds the scores as a feature "with.STEM" of the file's stem, or "with.STEM:COLUMN" where a
+/// column was asked for, as train_run and model_scores know it. Throws as scores_for, and
+/// UsageError where two have one name.
 void add_score_features(RankLists& lists, std::span<const ScoreFile> with);
+/// "STEM" or "STEM:COLUMN".
+std::string score_name(const ScoreFile& file);
 std::vector<std::string> score_feature_names(std::span<const ScoreFile> with);
 
 /// Throws UsageError, naming the file, where `with` are not those that the model was trained with.

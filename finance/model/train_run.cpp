@@ -77,14 +77,16 @@ struct Member {
   std::vector<double> scores = {};
 };
 
-/// What member `number` holds out: every K-th of the lists in an order drawn by the run's seed, K
-/// the nearest to 1 / share.
+/// What member `number` holds out: of the lists, in an order drawn by the run's seed and closed to
+/// a ring, those behind what the member before held out; one at least, and not all.
 std::vector<int64_t> held_out(int64_t lists, double share, int64_t number, uint64_t seed) {
-  const auto parts = std::clamp<int64_t>(std::llround(1 / share), 2, std::max<int64_t>(lists, 2));
+  const int64_t most = std::max<int64_t>(lists - 1, 1);
+  const int64_t count =
+      std::clamp<int64_t>(std::llround(share * static_cast<double>(lists)), 1, most);
   const auto order = attn::train::permutation(lists, attn::train::derive_seed(seed, "hold out", 0));
   std::vector<int64_t> held;
-  for (int64_t i = number % parts; i < lists; i += parts)
-    held.push_back(order[static_cast<size_t>(i)]);
+  for (int64_t i = 0; i < count; ++i)
+    held.push_back(order[static_cast<size_t>((number * count + i) % lists)]);
   std::sort(held.begin(), held.end());
   return held;
 }
@@ -205,6 +207,19 @@ void check_pretraining(const TrainRunData& data, const TrainRunOptions& o) {
     throw attn::UsageError("--pretrain needs labels; name their column with --label");
 }
 
+/// What every member holds out must do for its selection.
+void check_held_out(const RankSet& train, const TrainRunOptions& o) {
+  if (train.lists() < 2)
+    throw attn::Error(
+        "the training part of the split would hold no list: there is 1 list in all; add lists or "
+        "ask for other shares");
+  for (int64_t i = 0; i < o.members; ++i) {
+    const auto held = held_out(train.lists(), o.hold_out, i, o.fit.optimisation.seed);
+    const RankSet rest = subset(train, others(train.lists(), held)), out = subset(train, held);
+    check(RankFitData{rest, &out, ""}, o.fit);
+  }
+}
+
 /// Throws as check_run.
 EncodedRun encoded_run(const TrainRunData& data, const TrainRunOptions& o) {
   if (o.members < 1) throw attn::UsageError("members must be at least 1");
@@ -217,6 +232,7 @@ EncodedRun encoded_run(const TrainRunData& data, const TrainRunOptions& o) {
   out.train = encode(out.features, data.train);
   if (data.validation != nullptr) out.validation = encode(out.features, *data.validation);
   check(RankFitData{out.train, out.validation_set(), ""}, o.fit);
+  if (data.validation == nullptr && o.hold_out > 0) check_held_out(out.train, o);
   return out;
 }
 

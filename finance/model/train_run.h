@@ -14,8 +14,8 @@ struct TrainRunOptions {
   RankerOptions network;  ///< features and categories are filled from the data
   RankFitOptions fit;     ///< its seed is that of the whole run
   /// Without validation lists: the share of the training lists that each member in turn holds out
-  /// to choose its epoch by; over the members each list is held out as often, and thresholds are
-  /// found on what members say of lists they did not see. 0: none.
+  /// to choose its epoch by, each other lists while there are such; thresholds are found on what
+  /// members say of lists they did not see. Scaling and categories are those of all lists. 0: none.
   double hold_out = 0;
   int64_t members = 1;             ///< networks of different seeds whose scores are averaged
   int64_t bins = 0;                ///< of the piecewise linear encoding of numbers; 0: none

@@ -164,6 +164,10 @@ class Fit {
     const attn::ProbeLayer name("validation");
     const std::vector<double> scores =
         scores_of(average_ ? *average_ : ranker_, *data_.validation, {});
+    if (!std::ranges::all_of(scores, [](double s) { return std::isfinite(s); }))
+      throw attn::Error(
+          "the training diverged: scores of validation lists are no finite numbers any more; lower "
+          "--lr");
     const double score = selection_score(options_.select, options_.loss, *data_.validation, scores);
     return {score, {options_.select.kind == SelectBy::Kind::loss ? -score : score}};
   }
@@ -243,6 +247,12 @@ std::vector<double> scores_of(const Ranker& ranker, const RankSet& set, const at
   return out;
 }
 
+/// Of labels beyond what grades are, 2^y - 1 would see the greatest alone, or no number.
+Gain selection_gain(const std::vector<double>& label) {
+  const bool grades = std::ranges::all_of(label, [](double y) { return y <= 31; });
+  return grades ? Gain::exponential : Gain::linear;
+}
+
 double selection_score(const SelectBy& select, const LossOptions& loss, const RankSet& set,
                        std::span<const double> scores) {
   const auto part = [](const auto& values, size_t first, size_t last) {
@@ -253,11 +263,13 @@ double selection_score(const SelectBy& select, const LossOptions& loss, const Ra
       return mean_over_lists(set, [&](size_t first, size_t last) {
         return profit_at(part(scores, first, last), part(set.profit, first, last), select.k);
       });
-    case SelectBy::Kind::ndcg:
+    case SelectBy::Kind::ndcg: {
+      const Gain gain = selection_gain(set.label);
       return mean_over_lists(set, [&](size_t first, size_t last) {
         return ndcg(part(scores, first, last), part(set.label, first, last), select.k,
-                    {Gain::exponential, EmptyList::skip});
+                    {gain, EmptyList::skip});
       });
+    }
     case SelectBy::Kind::auc: {
       std::vector<int64_t> positive;
       for (const double y : set.label) positive.push_back(y > 0 ? 1 : 0);

@@ -68,7 +68,8 @@ inline constexpr int64_t kScoredAtOnce = 4096;
 std::vector<double> scores_of(const Ranker& ranker, const RankSet& set, const attn::Hooks& hooks,
                               int64_t batch_rows = kScoredAtOnce);
 
-/// What `select` says of scores; higher is better. NaN where it is not defined there.
+/// What `select` says of scores; higher is better. NDCG has the gain 2^y - 1, or y where a label is
+/// above 31. NaN where it is not defined there.
 double selection_score(const SelectBy& select, const LossOptions& loss, const RankSet& set,
                        std::span<const double> scores);
 

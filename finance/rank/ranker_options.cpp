@@ -71,6 +71,8 @@ void check(const RankerOptions& o) {
           "a ranking network needs one feature at least");
   require(o.width >= 1 && o.hidden >= 1, "width and hidden must be at least 1");
   require(o.layers >= 0 && o.self_layers >= 0, "layers must not be negative");
+  require(std::max({o.layers, o.self_layers}) <= 1000, "layers must be at most 1000");
+  require(std::max(o.width, o.hidden) <= 1'000'000, "width and hidden must be at most 1000000");
   if (looks_across(o.model)) check_heads(o.width, o.heads, "across traders");
   if (looks_at_features(o.model)) check_heads(o.width, o.self_heads, "among features");
   require(o.dropout >= 0 && o.dropout < 1 && o.input_dropout >= 0 && o.input_dropout < 1,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -83,6 +84,61 @@ TEST(CrossValidate, TellsMeansAndPooledMetrics) {
   EXPECT_EQ(to_json(cross_validate(lists, small_run(), 3, 0.25, values(), {})), j);
   expect_refusal([&] { cross_validate(lists, small_run(), 13, 0.2, values(), {}); }, "13 folds");
   expect_refusal([&] { cross_validate(lists, small_run(), 1, 0.2, values(), {}); }, "folds");
+}
+
+TEST(CrossValidate, PoolsTheDecisionsOfFolds) {
+  const RankLists lists = market(12, 1);
+  EvaluateOptions o = values();
+  o.threshold = parse_threshold("money");
+  const auto result = cross_validate(lists, small_run(), 3, 0.25, o, {});
+  const auto total = [](const Evaluation& e, const char* name) {
+    for (const Metric& m : e.metrics)
+      if (m.name == name) return m.value;
+    return std::nan("");
+  };
+  double sum = 0;
+  for (const Evaluation& fold : result.folds) sum += total(fold, "pnl_of_mistakes");
+  EXPECT_NEAR(total(result.pooled, "pnl_of_mistakes"), sum, 1e-8 * std::abs(sum));
+  EXPECT_EQ(result.pooled.threshold_rule, "each fold by its own");
+}
+
+// With times the validation lists are the last ones: their outcomes move nothing but the choice.
+TEST(CrossValidate, ByTimeValidatesOnTheLast) {
+  RankLists lists = market(12, 1);
+  for (int64_t l = 0; l < 12; ++l) lists.times.push_back(std::to_string(l));
+  TrainRunOptions o = small_run(RankModel::linear);
+  o.fit.select = parse_select("loss");
+  const auto by_time = cross_validate(lists, o, 3, 0.25, values(), {});
+  lists.times.clear();
+  const auto drawn = cross_validate(lists, o, 3, 0.25, values(), {});
+  EXPECT_NE(by_time.pooled.scores, drawn.pooled.scores);
+  lists.times.assign(12, "week 1");
+  expect_refusal([&] { cross_validate(lists, o, 3, 0.25, values(), {}); }, "is no number");
+}
+
+TEST(CrossValidate, AColumnThatAFoldDoesNotKnowIsNone) {
+  RankLists lists = market(12, 1);
+  const auto parts = list_folds(12, 3, small_run().fit.optimisation.seed);
+  const auto width = static_cast<size_t>(lists.width());
+  for (size_t at = 2; at < lists.features.size(); at += width)
+    lists.features[at] = std::numeric_limits<float>::quiet_NaN();
+  const auto row = static_cast<size_t>(lists.offsets[static_cast<size_t>(parts[0][0])]);
+  lists.features[row * width + 2] = 5;
+  const auto with = cross_validate(lists, small_run(), 3, 0, values(), {});
+  lists.features[row * width + 2] = 500;
+  EXPECT_EQ(cross_validate(lists, small_run(), 3, 0, values(), {}).folds[0].scores,
+            with.folds[0].scores);
+}
+
+TEST(CrossValidate, IsRefusedBeforeTheFirstFoldTrains) {
+  RankLists lists = market(6, 1);
+  std::fill(lists.label.begin() + lists.offsets[1], lists.label.end(), 0);
+  TrainRunOptions o = small_run(RankModel::cross, LossKind::bce);
+  int64_t told = 0;
+  attn::Hooks hooks;
+  hooks.progress = [&](std::string_view, int64_t, int64_t) { ++told; };
+  expect_refusal([&] { cross_validate(lists, o, 3, 0.3, values(), hooks); }, "fold ");
+  EXPECT_EQ(told, 0);
 }
 
 TEST(CrossValidate, WritesEachRowsScoreAndFold) {

@@ -94,7 +94,42 @@ TEST(ScoreFeatures, StandBehindTheOthers) {
     EXPECT_EQ(lists.features[r * 20 + 19], 3);
   }
   const std::vector<ScoreFile> twins{a, {"other/trees.csv", Numbers(24, 2)}};
-  expect_refusal([&] { add_score_features(lists, twins); }, "two files of scores are named trees");
+  expect_refusal([&] { add_score_features(lists, twins); }, "two scores are named trees;");
+  const std::vector<ScoreFile> columns{{"trees.csv", Numbers(24, 2), {}, "a"},
+                                       {"trees.csv", Numbers(24, 2), {}, "b/1"}};
+  EXPECT_EQ(score_feature_names(columns),
+            (std::vector<std::string>{"with.trees:a", "with.trees:b/1"}));
+}
+
+TEST(ScoreFeatures, AreNamedByFileAndColumn) {
+  EXPECT_EQ(score_name({"a/trees.csv.gz", {}}), "trees");
+  EXPECT_EQ(score_name({"trees.csv", {}, {}, "l2"}), "trees:l2");
+  EXPECT_EQ(score_name({"trees.csv", {}, {}, "l2", "ridge"}), "ridge");
+  RankLists lists = market(2, 1);
+  lists.feature_names[3] = "with.trees";
+  const std::vector<ScoreFile> with{{"trees.csv", Numbers(24, 2)}};
+  expect_refusal([&] { add_score_features(lists, with); }, "has a column 'with.trees'");
+}
+
+TEST(ReadScores, OfOtherListsAreRefused) {
+  RankLists lists = market(2, 1);
+  lists.file_has_ids = true;
+  lists.list_ids = {"3", "b"};
+  std::string text = "list,row,score\n";
+  for (int row = 24; row >= 1; --row)
+    text += (row > 12 ? "b," : "3.0,") + std::to_string(row) + ",1\n";
+  EXPECT_EQ(scores_for(read_text(text), lists), Numbers(24, 1));
+  lists.list_ids[1] = "c";
+  expect_refusal([&] { scores_for(read_text(text), lists); },
+                 "has row 13 in list 'b', but in market.csv that row (the header not counted) is "
+                 "of list 'c'");
+  lists.file_has_ids = false;
+  EXPECT_EQ(scores_for(read_text(text), lists), Numbers(24, 1));
+}
+
+TEST(ReadScores, NumbersAloneHaveNoHeader) {
+  EXPECT_EQ(read_text("0.5\n-1\n2e-3\n").by_row, (Numbers{0.5, -1, 2e-3}));
+  EXPECT_EQ(read_text("x\n-1\n2\n").by_row, (Numbers{-1, 2}));
 }
 
 /// A file too long to be scored at once, and a model for it.

@@ -182,5 +182,19 @@ TEST(TrainRun, IsRefusedBeforeAnythingIsWritten) {
       train, [](auto& o) { o.network.heads = 3; }, "no multiple of 3 heads");
 }
 
+TEST(TrainRun, MembersHoldOutTheShareThatIsAsked) {
+  const RankLists lists = market(20, 1);
+  TrainRunOptions o = small_run(RankModel::linear);
+  o.members = 2, o.fit.optimisation.epochs = 1;
+  for (const auto& [share, held] :
+       {std::pair<double, int64_t>{0.1, 4}, {0.3, 12}, {0.4, 16}, {0.9, 20}, {0.01, 2}}) {
+    o.hold_out = share;
+    const TrainedRanker model = test::trained(lists, nullptr, o);
+    EXPECT_EQ(model.training.at("validation").at("lists"), held) << share;
+  }
+  expect_refusal([&] { test::trained(selected(lists, {0}), nullptr, o); },
+                 "training part of the split would hold no list");
+}
+
 }  // namespace
 }  // namespace finance
