@@ -255,7 +255,7 @@ double away_of(const json& run, const Worth& ours, const std::string& column) {
   for (size_t i = 0; i < std::size(kWorth); ++i) {
     const auto theirs = run.at(kNames[i]).get<double>();
     const double one = std::abs(theirs - ours.*kWorth[i]) / std::max(std::abs(theirs), 1e-9);
-    if (one > 1e-9)
+    if (!(one <= 1e-9))
       throw std::runtime_error("the measures disagree: of " + column + " the peer has " +
                                kNames[i] + " " + std::to_string(theirs) + ", ours is " +
                                std::to_string(ours.*kWorth[i]));

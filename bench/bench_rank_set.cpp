@@ -82,14 +82,19 @@ std::string peer_name(std::string name) {
 void write_rank_peer(const Ranker& ranker, const RankSet& set, int64_t train_lists,
                      const std::filesystem::path& path) {
   train::NamedTensors tensors;
+  const std::vector<double> scores = finance::scores_of(ranker, set, {});
   for (const auto& [name, tensor] : ranker.parameters().named())
     tensors.emplace_back(peer_name(name), tensor.detach());
-  tensors.insert(tensors.end(),
-                 {{"features", set.features},
-                  {"offsets", at::tensor(set.offsets, at::kLong)},
-                  {"profit", at::tensor(set.profit, at::kDouble)},
-                  {"label", at::tensor(set.label, at::kDouble)},
-                  {"scores", at::tensor(finance::scores_of(ranker, set, {}), at::kFloat)}});
+  tensors.insert(tensors.end(), {{"features", set.features},
+                                 {"offsets", at::tensor(set.offsets, at::kLong)},
+                                 {"profit", at::tensor(set.profit, at::kDouble)},
+                                 {"label", at::tensor(set.label, at::kDouble)},
+                                 {"scores", at::tensor(scores, at::kFloat)}});
+  for (const finance::LossKind kind : {finance::LossKind::pa_bce, finance::LossKind::bce})
+    tensors.emplace_back("loss." + finance::to_string(kind),
+                         at::tensor({finance::batch_loss({.kind = kind}, set.offsets, scores,
+                                                         set.label, set.profit, {})},
+                                    at::kDouble));
   const finance::RankerOptions& n = ranker.options();
   const finance::RankFitOptions fit = rank_fit(finance::LossKind::pa_bce);
   const nlohmann::json options = {{"network",

@@ -162,6 +162,7 @@ class Bench:
         self.model = Ranker(self.options["network"])
         load(self.model, tensors, path)
         self.lists, self.ours = Lists(tensors), tensors.get("scores")
+        self.losses = {name: tensor.item() for name, tensor in tensors.items() if name.startswith("loss.")}
         train = self.options["train"]
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=train["lr"], weight_decay=train["weight_decay"], fused=True)
@@ -209,12 +210,23 @@ class Bench:
             rows[which, :scores.shape[1]] = scores
         return rows[torch.arange(rows.shape[1]) < self.lists.lengths[:, None]]
 
+    def loss_value(self, name):
+        """Of all lists, without dropout."""
+        loss, target = {"loss.pa-bce": (pa_bce, self.lists.profit), "loss.bce": (bce, self.lists.label)}[name]
+        self.model.eval()
+        with torch.inference_mode():
+            features, aim, real = self.lists.cut(torch.arange(len(target)), self.lists.features, target)
+            return loss(self.model(features, real), aim, real).item()
+
     def check(self):
-        """Greatest difference from our scores, of which 1e-4 is allowed."""
+        """Greatest difference from our scores, and relative one from our losses, of which 1e-4 is allowed."""
         if self.ours is None:
             return {"rows": 0, "difference": 0.0}
         away = (self.scores() - self.ours).abs().max().item()
         result = {"rows": len(self.ours), "difference": away}
+        for name, loss in self.losses.items():
+            result[name] = abs(self.loss_value(name) / loss - 1)
+            away = max(away, result[name], key=lambda x: (x != x, x))
         if not away <= 1e-4:
             sys.exit(f"error: the networks are not the same: {json.dumps(result)}")
         return result
