@@ -70,29 +70,36 @@ int run(const CompareArgs& args, const Context& context) {
   }
   const auto options = args.judge.options(context);
   ListArgs columns = args.lists;
-  if (args.judge.stake) columns.keep.push_back(*args.judge.stake);
-  const auto lists = read_told(args.data, columns.options(context));
+  if (args.judge.stake) columns.have_at_hand(*args.judge.stake);
+  auto reading = columns.options(context);
+  reading.find_features = false;
+  const auto lists = read_told(args.data, reading);
   const auto files = read_score_files(args.files);
   std::vector<std::vector<double>> scores, curves;
   std::vector<std::string> names = split_names(args.files);
   std::vector<finance::NamedScores> scorings;
+  std::string rule;
   scores.reserve(files.size());
   for (size_t i = 0; i < files.size(); ++i) {
     auto judged = finance::evaluate_scores(names[i], lists, finance::scores_for(files[i], lists),
-                                           {}, options);
+                                           {}, options, context.hooks);
+    rule = judged.threshold_rule;
     scores.push_back(std::move(judged.scores));
     curves.push_back(std::move(judged.curve));
     scorings.push_back({names[i], scores.back(), judged.threshold});
   }
   const auto result = finance::compare_scores(
       {lists.offsets, {}, lists.label, lists.profit}, scorings, options.metrics,
-      args.each ? finance::ComparedPairs::each : finance::ComparedPairs::against_first);
+      args.each ? finance::ComparedPairs::each : finance::ComparedPairs::against_first,
+      context.hooks);
   context.progress.finish();
-  if (args.out) finance::comparison_page(result, names, curves, lists_text(lists)).write(*args.out);
+  if (args.out)
+    finance::comparison_page(result, names, curves, lists_text(lists), options.metrics.level)
+        .write(*args.out);
   if (context.common.json)
     print_json(finance::to_json(result, names));
   else
-    print(text_of(result, names));
+    print(text_of(result, names) + "flagged: " + rule + "\n");
   return kDone;
 }
 

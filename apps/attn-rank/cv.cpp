@@ -42,7 +42,9 @@ void declare(CvArgs& args, OptionTable& table) {
              .max = 1000});
   table.add({.name = "validation",
              .target = &args.validation,
-             .help = "share of the lists of the other folds that chooses the epoch",
+             .help = "share of the lists of the other folds that chooses the epoch and the "
+                     "thresholds, the last by --time, or drawn by --seed, for each of several "
+                     "--members anew",
              .unit = "0..1",
              .min = 0,
              .max = 0.9});
@@ -71,7 +73,7 @@ std::string text_of(const nlohmann::json& document) {
     rows.push_back(
         {name, cell(value.at("mean")), cell(value.at("sd")), cell(document.at("pooled").at(name))});
   }
-  return text_table(rows);
+  return text_table(rows) + "flagged: by the threshold of each fold (--threshold)\n";
 }
 
 int run(const CvArgs& args, const Context& context) {
@@ -83,7 +85,7 @@ int run(const CvArgs& args, const Context& context) {
   const auto options = args.network.resolve(context, args.validation > 0);
   const auto judge = args.judge.options(context);
   ListArgs columns = args.lists;
-  if (args.judge.stake) columns.keep.push_back(*args.judge.stake);
+  if (args.judge.stake) columns.have_at_hand(*args.judge.stake);
   auto lists = read_told(args.data, columns.options(context));
   finance::add_score_features(lists, read_score_files(args.with));
   finance::check_run({lists, args.validation > 0 ? &lists : nullptr, {}, {}}, options);

@@ -27,7 +27,7 @@ int run(const EvaluateArgs& args, const Context& context) {
   const AttentionReport attention(context);
   auto scored = read_scored(args.scored, args.judge.stake, context);
   const auto result = finance::evaluate_scores(scored.name, scored.lists, std::move(scored.scores),
-                                               scored.thresholds, options);
+                                               scored.thresholds, options, context.hooks);
   context.progress.finish();
   attention.write(scored.name + ", " + scored.lists.name);
   if (context.common.json) {

@@ -116,9 +116,8 @@ void declare_scored(ScoredArgs& args, OptionTable& table) {
 }
 
 std::vector<std::filesystem::path> files_read(const ScoredArgs& args) {
-  std::vector<std::string> scores = args.with;
-  if (args.scores) scores.push_back(*args.scores);
-  auto files = files_read({args.data}, args.lists, scores);
+  auto files = files_read({args.data}, args.lists, args.with);
+  if (args.scores) files.push_back(score_path(*args.scores));
   if (args.run) files.push_back(finance::model_path(*args.run));
   return files;
 }
@@ -129,7 +128,7 @@ Scored read_scored(const ScoredArgs& args, const std::optional<std::string>& sta
     throw UsageError("give --run, or --scores with --list, --label and --profit: one of the two");
   Scored out;
   ListArgs columns = args.lists;
-  if (stake) columns.keep.push_back(*stake);
+  if (stake) columns.have_at_hand(*stake);
   if (args.run) {
     out.model = finance::load_rank_model(*args.run);
     out.name = args.run->string();
@@ -143,8 +142,11 @@ Scored read_scored(const ScoredArgs& args, const std::optional<std::string>& sta
   }
   if (!args.with.empty()) throw UsageError("--with is for a model; it has no place with --scores");
   out.name = *args.scores;
-  out.lists = read_told(args.data, columns.options(context));
-  out.scores = finance::scores_for(read_score_files({*args.scores}).front(), out.lists);
+  auto options = columns.options(context);
+  options.find_features = false;
+  const auto file = read_score_file(*args.scores);
+  out.lists = read_told(args.data, options);
+  out.scores = finance::scores_for(file, out.lists);
   return out;
 }
 

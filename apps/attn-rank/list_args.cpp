@@ -95,6 +95,8 @@ void fill(const ListArgs& args, const Context& context, finance::ListOptions& o)
   if (args.profit && !args.cost_fp) o.costs = {};
   if (args.cost_fp && !args.profit) o.profit.clear();
   if ((args.lengths || args.list_size) && !args.list) o.list.clear();
+  if ((args.lengths || args.list_size) && !args.time) o.time.clear();
+  o.need_time = args.time.has_value();
   o.lengths = args.lengths;
   o.list_size = args.list_size;
   o.seed = static_cast<uint64_t>(context.common.seed);
@@ -134,6 +136,13 @@ void declare_lists(ListArgs& args, OptionTable& table, ListUse use) {
   declare_reading(args, table);
 }
 
+void ListArgs::have_at_hand(const std::string& column) {
+  auto names = split_names(ignore);
+  std::erase(names, column);
+  ignore = std::move(names);
+  keep.push_back(column);
+}
+
 finance::ListOptions ListArgs::options(const Context& context) const {
   finance::ListOptions o;
   fill(*this, context, o);
@@ -158,9 +167,9 @@ std::string lists_text(const finance::RankLists& lists) {
     least = std::min(least, rows), most = std::max(most, rows);
   }
   std::string text =
-      fmt::format("{}: {} of {}{}, {}", lists.name, counted(lists.lists(), "list", "lists"),
-                  least == most ? "" : number_words(least) + " to ", counted(most, "row", "rows"),
-                  counted(lists.width(), "feature", "features"));
+      fmt::format("{}: {} of {}{}", lists.name, counted(lists.lists(), "list", "lists"),
+                  least == most ? "" : number_words(least) + " to ", counted(most, "row", "rows"));
+  if (lists.width() > 0) text += ", " + counted(lists.width(), "feature", "features");
   if (!lists.categories.empty())
     text += fmt::format(", {}", counted(std::ssize(lists.categories), "category", "categories"));
   return text;
@@ -193,12 +202,18 @@ void require_page(const fs::path& page, const std::string& option) {
   io::require_writable(page, option);
 }
 
+finance::ScoreFile read_score_file(const std::string& word) {
+  const ScoreWord of = score_word(word);
+  return finance::read_scores(of.path, of.column);
+}
+
+std::filesystem::path score_path(const std::string& word) {
+  return score_word(word).path;
+}
+
 std::vector<finance::ScoreFile> read_score_files(const std::vector<std::string>& words) {
   std::vector<finance::ScoreFile> files;
-  for (const auto& word : split_names(words)) {
-    const ScoreWord of = score_word(word);
-    files.push_back(finance::read_scores(of.path, of.column));
-  }
+  for (const auto& word : split_names(words)) files.push_back(read_score_file(word));
   return files;
 }
 

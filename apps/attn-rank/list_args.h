@@ -24,6 +24,8 @@ struct ListArgs {
   std::optional<std::filesystem::path> lengths;
   std::optional<int64_t> list_size;
 
+  /// A column of numbers to be read, although it may be one to be left alone.
+  void have_at_hand(const std::string& column);
   /// Of a file to train on. Throws attn::UsageError.
   finance::ListOptions options(const Context& context) const;
   /// Of a file for `model`: its columns, but for those that are named. `need`: label and profit
@@ -54,7 +56,10 @@ std::vector<std::filesystem::path> files_read(const std::vector<std::filesystem:
 /// written.
 void require_page(const std::filesystem::path& page, const std::string& option);
 
-/// Files of scores, one a word: FILE or FILE:COLUMN.
+/// FILE or FILE:COLUMN, as one word.
+finance::ScoreFile read_score_file(const std::string& word);
+std::filesystem::path score_path(const std::string& word);
+/// Files of scores, one a word or between commas.
 std::vector<finance::ScoreFile> read_score_files(const std::vector<std::string>& words);
 
 }  // namespace attn::app

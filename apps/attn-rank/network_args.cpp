@@ -169,6 +169,10 @@ void check_effects(const NetworkArgs& args, const finance::TrainRunOptions& o) {
   const std::string loss = "loss " + args.loss, model = "model " + args.model;
   using finance::LossKind, finance::RankModel;
   refuse(args.top > 0 && o.fit.loss.kind != LossKind::pa_bce, "top", loss);
+  const bool pairs = o.fit.loss.kind == LossKind::pa_bce;
+  refuse(args.log != "10" && !pairs, "log", loss);
+  refuse(args.money != 1 && !finance::needs_profit(o.fit.loss.kind), "money", loss);
+  refuse(args.gain != "exponential" && o.fit.loss.kind != LossKind::lambdarank, "gain", loss);
   refuse(args.truncation > 0 && o.fit.loss.kind != LossKind::lambdarank, "truncation", loss);
   const bool linear = o.network.model == RankModel::linear;
   refuse(args.width && linear, "width", model);

@@ -38,7 +38,7 @@ int run(const ReportArgs& args, const Context& context) {
   const auto options = args.judge.options(context);
   auto scored = read_scored(args.scored, args.judge.stake, context);
   const auto result = finance::evaluate_scores(scored.name, scored.lists, std::move(scored.scores),
-                                               scored.thresholds, options);
+                                               scored.thresholds, options, context.hooks);
   auto page = finance::page_of(result, scored.lists, scored.model ? &*scored.model : nullptr,
                                args.attention, args.scored.run.value_or(fs::path()));
   page.level = options.metrics.level;

@@ -9,6 +9,7 @@
 #include "finance/market/simulate_market.h"
 #include "libattn/io/outputs.h"
 #include "libattn/io/table.h"
+#include "libattn/io/text.h"
 
 namespace attn::app {
 namespace {
@@ -63,7 +64,8 @@ void declare_market(finance::MarketOptions& o, OptionTable& table) {
              .target = &o.window,
              .help = "returns in a row that make the volatility",
              .unit = "N",
-             .min = 2});
+             .min = 2,
+             .max = 1000000});
 }
 
 void declare(SimulateArgs& args, OptionTable& table) {
@@ -97,8 +99,15 @@ void declare(SimulateArgs& args, OptionTable& table) {
 }
 
 std::vector<double> returns_of(const SimulateArgs& args, uint64_t seed) {
-  if (args.volatility)
-    return finance::log_returns(io::Table::read(*args.volatility).doubles(args.price));
+  if (args.volatility) {
+    const auto table = io::Table::read(*args.volatility);
+    const auto prices = table.doubles(args.price);
+    for (size_t i = 0; i < prices.size(); ++i)
+      if (!(prices[i] > 0))
+        throw Error(table.locate(static_cast<int64_t>(i), args.price) +
+                    ": expected a positive price, found " + io::number_text(prices[i]));
+    return finance::log_returns(prices);
+  }
   return finance::garch_returns(std::max<int64_t>(5000, args.options.window * 20), seed);
 }
 
@@ -108,7 +117,8 @@ int run(const SimulateArgs& args, const Context& context) {
   options.seed = static_cast<uint64_t>(context.common.seed);
   io::refuse_overwriting({args.out}, {args.volatility.value_or(fs::path())});
   io::require_writable(args.out, "--out");
-  auto lists = finance::simulate_market(options, returns_of(args, options.seed));
+  auto lists = finance::simulate_market(options, returns_of(args, options.seed), context.hooks);
+  context.hooks.check();
   lists.name = args.out.string();
   finance::ListOptions names;
   names.list = "qid", names.label = "risky", names.profit = "pnl";

@@ -122,7 +122,8 @@ Parts read_parts(const TrainArgs& args, const Context& context) {
   finance::add_score_features(lists, with);
   if (args.valid) {
     auto files = read_score_files(args.valid_with);
-    for (size_t i = 0; i < files.size(); ++i) files[i].path = with[i].path;  // one name for both
+    for (size_t i = 0; i < files.size(); ++i)  // one name for both
+      files[i].known_as = finance::score_name(with[i]);
     // The columns of the training file, whatever else this one holds.
     auto same = options;
     same.features = lists.feature_names;

@@ -38,6 +38,7 @@ void install_signal_handlers() {
       sigaction(SIGHUP, nullptr, &hang_up) == 0 && hang_up.sa_handler == SIG_IGN;
   if (!ignored) sigaction(SIGHUP, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large fails to be written, and is told
 }
 
 const std::atomic<bool>& stop_flag() {

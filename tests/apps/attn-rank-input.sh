@@ -115,7 +115,7 @@ judge 1 "two.csv: there is no column 'c'" two.csv:c
 judge 1 'cannot read absent.csv' absent.csv
 ok "$R" evaluate --data "$DATA/market.csv" --scores only.csv "${COLUMNS[@]}" --resamples 0
 train 1 'many.csv: holds scores of 900 rows' "$DATA/market.csv" --with many.csv
-train 2 'two files of scores are named only' "$DATA/market.csv" --with only.csv,folder/../only.csv
+train 2 'two scores are named only;' "$DATA/market.csv" --with only.csv,folder/../only.csv
 refused 1 'many.csv: holds scores of 900' "$R" cv --data "$DATA/market.csv" "${COLUMNS[@]}" --with many.csv
 refused 1 'few.csv: has no score' "$R" compare only.csv few.csv --data "$DATA/market.csv" "${COLUMNS[@]}" --out x.html
 ok "$R" train --train "$DATA/market.csv" "${COLUMNS[@]}" "${SMALL[@]}" --with only.csv --out stacked
@@ -164,4 +164,20 @@ same judged.csv "$DATA/scores.csv"
 refused 1 'mine.csv' "$R" train --train "$DATA/market.csv" "${COLUMNS[@]}" "${SMALL[@]}" --out mine.csv
 absent r s.csv
 sha256sum -c --quiet sums >&2 || complain "an original file was touched"
+# One file of scores, as one word; of other lists, of infinities that nobody needs.
+refused 1 "cannot read ," "$R" evaluate --scores , --data "$DATA/market.csv" "${COLUMNS[@]}"
+refused 1 "cannot read a.csv,b.csv" "$R" evaluate --scores a.csv,b.csv --data "$DATA/market.csv" "${COLUMNS[@]}"
+awk -F, 'NR==1{print $0",note"} NR==5{print $0",inf"} NR!=1&&NR!=5{print $0",1"}' "$DATA/market.csv" >note.csv
+awk 'NR==1{print "score"} NR>1{print NR}' note.csv >rising.csv
+ok "$R" evaluate --scores rising.csv --data note.csv --list qid --label risky --profit pnl --resamples 0
+awk 'NR>1' rising.csv >bare.txt
+cp "$W/out" named
+ok "$R" evaluate --scores bare.txt --data note.csv --list qid --label risky --profit pnl --resamples 0
+same named "$W/out" "numbers without a header are scores"
+awk -F, 'NR==1{print "list,score"} NR>1{print "x"$1",1"}' note.csv >others.csv
+refused 1 "others.csv: has row 1 in list 'x" "$R" evaluate --scores others.csv --data note.csv --list qid --label risky --profit pnl
+# Options without effect; a training that diverges.
+refused 2 '--log has no effect on the loss bce' "$R" train --train "$DATA/market.csv" "${COLUMNS[@]}" --loss bce --log e --out gone
+refused 1 'diverged.*lower --lr' "$R" train --train "$DATA/market.csv" "${COLUMNS[@]}" --lr 1e30 --max-epochs 2 --quiet --out gone
+refused 2 "has a column 'with.rising'" "$R" train --train <(sed '1s/NumTrades20/with.rising/' "$DATA/market.csv") "${COLUMNS[@]}" --with rising.csv --out gone
 finish
