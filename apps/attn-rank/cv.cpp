@@ -36,7 +36,7 @@ void declare(CvArgs& args, OptionTable& table) {
              .required = true});
   table.add({.name = "folds",
              .target = &args.folds,
-             .help = "parts of the lists, each tested once",
+             .help = "parts of the lists, drawn by --seed whatever their time, each tested once",
              .unit = "N",
              .min = 2,
              .max = 1000});

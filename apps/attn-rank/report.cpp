@@ -1,3 +1,5 @@
+#include <nlohmann/json.hpp>
+
 #include "apps/attn-rank/evaluate_args.h"
 #include "apps/attn-rank/verbs.h"
 #include "finance/model/pages.h"
@@ -44,7 +46,10 @@ int run(const ReportArgs& args, const Context& context) {
   page.level = options.metrics.level;
   finance::rank_page(page).write(args.out);
   context.progress.finish();
-  print(args.out.string() + "\n");
+  if (context.common.json)
+    print_json({{"page", args.out.string()}});
+  else
+    print(args.out.string() + "\n");
   return kDone;
 }
 

@@ -138,6 +138,28 @@ ListColumns named_columns(const ListOptions& o, const attn::io::TableStream& tab
   return columns;
 }
 
+namespace {
+
+/// A column of numbers but for a few words is hardly meant as words: it would be no feature, and
+/// nobody would know why.
+void refuse_slips(const attn::io::Table& rows, const std::string& column) {
+  if (column.starts_with("unnamed ")) return;
+  const Names texts = rows.strings(column);
+  size_t words = 0, first = 0;
+  for (size_t i = texts.size(); i-- > 0;) {
+    double number = 0;
+    if (texts[i].empty() || texts[i] == "NA" || attn::io::parse_finite(texts[i], number)) continue;
+    ++words, first = i;
+  }
+  if (words == 0 || words * 20 > texts.size()) return;
+  throw attn::Error(rows.locate(static_cast<int64_t>(first), column) + ": found " +
+                    quote_text(texts[first]) +
+                    " in a column of numbers; mend it, or name the "
+                    "column with --categorical or --ignore");
+}
+
+}  // namespace
+
 void find_features(ListColumns& columns, const ListOptions& o, const attn::io::Table& rows) {
   columns.found_features = o.features.empty() && o.find_features;
   Names named = {o.list, o.label, o.profit, o.time};
@@ -153,6 +175,7 @@ void find_features(ListColumns& columns, const ListOptions& o, const attn::io::T
     if (numbers) {
       columns.features.push_back(column);
     } else if (o.find_features) {
+      if (columns.found_features) refuse_slips(rows, column);
       columns.unused.push_back(column);
     }
   }

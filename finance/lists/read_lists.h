@@ -42,7 +42,7 @@ struct ListOptions {
   CostColumns costs = {};
   /// Exactly these, in this order, as a trained model wants them; the other columns are unused.
   /// Empty: every other column with a name that holds numbers only, as the first rows (8 MiB of
-  /// text) show. Of
+  /// text) show; one in which up to a twentieth of these are words is refused. Of
   /// svmrank and LIBSVM the ids, "1", "2", ...: one that a row or the file does not name is 0;
   /// empty: those that occur, by ascending id, for which the file is read whole.
   std::vector<std::string> features = {};

@@ -29,6 +29,8 @@ double share_of_positives(const std::vector<double>& label) {
   return static_cast<double>(positive) / static_cast<double>(std::max<size_t>(label.size(), 1));
 }
 
+constexpr const char* kMostMoney = "most money on the validation lists, before any cost of hedging";
+
 /// A threshold and what it is, in words.
 struct Chosen {
   double value = 0;
@@ -69,11 +71,10 @@ Chosen choose(const ThresholdRule& rule, const RankLists& lists, const std::vect
       return {*known.macro_f1, "highest macro-F1 on the validation lists"};
     case Kind::money:
       if (!known.money) throw needs("money");
-      return {*known.money, "most money on the validation lists"};
+      return {*known.money, kMostMoney};
     case Kind::automatic:
       if (known.macro_f1) return {*known.macro_f1, "highest macro-F1 on the validation lists"};
-      if (lists.label.empty() && !known.prior && known.money)
-        return {*known.money, "most money on the validation lists"};
+      if (lists.label.empty() && !known.prior && known.money) return {*known.money, kMostMoney};
       if (lists.label.empty() && !known.prior) return {0, "0, for want of labels"};
       break;
     case Kind::prior:

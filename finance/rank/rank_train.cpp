@@ -81,7 +81,8 @@ void require_columns(const LossOptions& loss, const SelectBy& select, const Rank
     throw attn::UsageError(std::string(part) + " have no profits, which " +
                            (needs_profit(loss.kind) ? "the loss " + to_string(loss.kind)
                                                     : "--select " + to_string(select)) +
-                           " needs; name their column with --profit");
+                           " needs; name their column with --profit, or choose a loss of labels "
+                           "(--loss bce, lambdarank, mse)");
 }
 
 /// One run of fit_ranker.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <numeric>
 
 #include "finance/report/parts.h"
 #include "finance/report/words.h"
@@ -28,10 +29,10 @@ std::vector<double> chance_curve(const RankLists& lists, size_t most) {
     ++counted_lists;
     double sum = 0;
     for (const double p : profit) sum += p;
-    for (size_t k = 0; k < most; ++k)
-      curve[k] += sum * static_cast<double>(std::min(k + 1, profit.size())) /
-                  static_cast<double>(profit.size());
+    for (size_t k = 0; k < std::min(most, profit.size()); ++k)
+      curve[k] += sum / static_cast<double>(profit.size());
   }
+  std::partial_sum(curve.begin(), curve.end(), curve.begin());
   for (double& v : curve) v /= counted_lists;
   return curve;
 }
@@ -71,6 +72,7 @@ std::string depth_words(const RankPage& of, const std::vector<double>& best,
     out = fmt::format("Hedging the first {} of each list {} {} a list on average",
                       counted(static_cast<int64_t>(k), "trader", "traders"),
                       curve[k - 1] < 0 ? "loses" : "saves", money_text(std::abs(curve[k - 1])));
+    if (of.hedge != nullptr && of.hedge->total.cost > 0) out += ", before what the hedges cost";
     if (!best.empty())
       out += fmt::format("; in the best order it would save {}, in a random one {}",
                          money_text(best[k - 1]), money_text(chance[k - 1]));

@@ -101,7 +101,10 @@ std::string metric_meaning(const std::string& metric) {
     return fmt::format("How good the order is by label, down to place {}: 1 is the best order.", k);
   if (family == "precision" && k > 0)
     return k == 1 ? "Share of the lists whose first trader is risky."
-                  : fmt::format("Share of the first {} that is risky.", k);
+                  : fmt::format(
+                        "Share of the first {} places that is risky; a list of fewer leaves places "
+                        "empty.",
+                        k);
   if (metric == "mrr") return "1 over the place of the first risky trader: 1 is first, 0.5 second.";
   if (metric == "auc")
     return "Chance that a risky row scores above one that is not: 0.5 is guessing, 1 perfect.";

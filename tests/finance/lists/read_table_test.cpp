@@ -163,6 +163,18 @@ TEST_F(ReadTable, CostsMakeTheProfit) {
   EXPECT_THROW(read(text, o), attn::UsageError);
 }
 
+TEST_F(ReadTable, AWordAmongNumbersIsASlip) {
+  const auto text = [](int words) {
+    std::string rows = "q,f,g\n";
+    for (int i = 0; i < 40; ++i) rows += "a,1," + std::string(i < words ? "oops" : "2") + "\n";
+    return rows;
+  };
+  EXPECT_THAT(refusal(text(2), {.list = "q"}),
+              HasSubstr("row 2, column g: found 'oops' in a column of numbers; mend it"));
+  EXPECT_THAT(read(text(3), {.list = "q"}).feature_names, ElementsAre("f"));
+  EXPECT_THAT(read(text(2), {.list = "q", .ignore = {"g"}}).feature_names, ElementsAre("f"));
+}
+
 TEST_F(ReadTable, CostsMayBeNumbers) {
   const ListOptions o{
       .list = "q", .label = "y", .costs = {.fp = "5", .fn = "amount", .tp = "5", .tn = "0"}};
