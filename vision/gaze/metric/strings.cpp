@@ -145,9 +145,8 @@ double scanmatch(Fixations a, Fixations b, const Screen& screen, const ScanMatch
   if (!comparable(one, two)) return kNaN;
   const int64_t columns = options.grid.columns;
   const auto gain = [&](int64_t s, int64_t t) {
-    const auto right = static_cast<double>(s % columns - t % columns);
-    const auto down = static_cast<double>(s / columns - t / columns);
-    return options.threshold - std::sqrt(right * right + down * down);
+    const int64_t right = s % columns - t % columns, down = s / columns - t / columns;
+    return options.threshold - std::sqrt(static_cast<double>(right * right + down * down));
   };
   return needleman_wunsch(one, two, gain) / (options.threshold * longer(one, two));
 }

@@ -49,7 +49,7 @@ double normalised_levenshtein(Symbols a, Symbols b);
 
 struct ScanMatchOptions {
   Grid grid;
-  double threshold = 3.5;              ///< in cells; cells nearer than it gain
+  double threshold = 3.5;                   ///< in cells; cells nearer than it gain
   std::optional<double> temporal_bin = {};  ///< seconds; none: one symbol a fixation
 };
 

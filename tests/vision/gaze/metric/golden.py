@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Numbers of multimatch-gaze on scanpaths full of ties, for golden_test.cpp.
 
     pip install multimatch-gaze==0.1.3 scipy==1.17.1 && python3 golden.py > golden.json

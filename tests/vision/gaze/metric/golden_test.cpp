@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "tests/vision/gaze/metric/paths.h"
@@ -39,17 +40,18 @@ TEST(Golden, MultiMatchWherePathsTie) {
         multimatch(path_of(pair["a"]), path_of(pair["b"]), {all["screen"][0], all["screen"][1]},
                    grouping_of(pair["grouping"]));
     const std::vector<double> ours{m.vector, m.direction, m.length, m.position, m.duration};
-    index_errors += pair["error"] == "IndexError" ? 1 : 0;
-    value_errors += pair["error"] == "ValueError" ? 1 : 0;
+    const auto error = pair["error"].get<std::string>();
+    index_errors += error == "IndexError" ? 1 : 0;
+    value_errors += error == "ValueError" ? 1 : 0;
     for (size_t k = 0; k < ours.size(); ++k) {
-      if (pair["error"] == "") {
+      if (error.empty()) {
         EXPECT_NEAR(ours[k], pair["values"][k].get<double>(), 1e-12) << pair.dump();
       } else {
         EXPECT_GE(ours[k], 0) << pair.dump();
         EXPECT_LE(ours[k], 1) << pair.dump();
       }
     }
-    compared += pair["error"] == "" ? 1 : 0;
+    compared += error.empty() ? 1 : 0;
   }
   // The file holds what it is there for.
   EXPECT_GE(compared, 60);
