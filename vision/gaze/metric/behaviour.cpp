@@ -71,10 +71,8 @@ std::optional<size_t> first_on(Symbols objects, int64_t target) {
 }
 
 std::optional<size_t> first_in(Fixations path, const Box& target) {
-  for (size_t i = 0; i < path.size(); ++i) {
-    const double right = path[i].x - target.x, down = path[i].y - target.y;
-    if (right >= 0 && right <= target.width && down >= 0 && down <= target.height) return i;
-  }
+  for (size_t i = 0; i < path.size(); ++i)
+    if (contains(target, path[i])) return i;
   return std::nullopt;
 }
 
@@ -86,7 +84,7 @@ double scanpath_ratio(Fixations path, std::optional<size_t> found, const Box& ta
   double way = 0;
   for (size_t i = 1; i < path.size(); ++i) way += distance(path[i - 1], path[i]);
   const double straight =
-      distance(path[0], {target.x + target.width / 2, target.y + target.height / 2});
+      distance(path[0], {(target.x0 + target.x1) / 2, (target.y0 + target.y1) / 2});
   if (!(way > 0) || !std::isfinite(way)) return kNaN;
   return std::isnan(straight) ? kNaN : std::min(1.0, straight / way);
 }

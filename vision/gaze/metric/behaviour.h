@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vision/gaze/metric/strings.h"
+#include "vision/gaze/scanpath/box.h"
 
 namespace gaze {
 
@@ -37,10 +38,7 @@ double object_similarity(std::span<const double> probability, int64_t next);
 /// The index of the first fixation on the target; none: never.
 std::optional<size_t> first_on(Symbols objects, int64_t target);
 
-struct Box {
-  double x = 0, y = 0, width = 0, height = 0;  ///< pixels; x, y: the upper left corner
-};
-/// Its edges belong to the box.
+/// The index of the first fixation in the box; its edges belong to the box.
 std::optional<size_t> first_in(Fixations path, const Box& target);
 
 /// Scanpath ratio: min(1, straight way from the first fixation to the target's centre / way of the

@@ -8,30 +8,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <span>
 
+#include "vision/gaze/scanpath/fixation.h"
+
 namespace gaze {
-
-struct Fixation {
-  double x = 0, y = 0;  ///< pixels
-  double duration = 0;  ///< seconds
-};
-using Fixations = std::span<const Fixation>;
-
-struct Screen {
-  double width = 0, height = 0;  ///< pixels
-};
-
-inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// NaN for what overflowed.
 inline double finite_or_nan(double value) {
   return std::isfinite(value) ? value : kNaN;
-}
-
-inline bool has_position(const Fixation& f) {
-  return std::isfinite(f.x) && std::isfinite(f.y);
 }
 
 /// Not empty, and every position is finite.

@@ -64,7 +64,7 @@ TEST(ObjectSimilarity, IsTheProbabilityOfTheNext) {
 }
 
 TEST(ScanpathRatio, OfStraightAndCrookedWays) {
-  const Box target{90, -10, 20, 20};  // centre (100, 0)
+  const Box target{90, -10, 110, 10};  // centre (100, 0)
   const Path straight{{0, 0}, {50, 0}, {100, 0}, {500, 500}}, crooked{{0, 0}, {0, 100}, {100, 0}};
   EXPECT_EQ(first_in(straight, target), 2U);
   EXPECT_EQ(scanpath_ratio(straight, first_in(straight, target), target), 1);
@@ -74,7 +74,7 @@ TEST(ScanpathRatio, OfStraightAndCrookedWays) {
 }
 
 TEST(ScanpathRatio, Undefined) {
-  const Box target{90, -10, 20, 20};
+  const Box target{90, -10, 110, 10};
   const Path path{{0, 0}, {100, 0}}, still{{100, 0}, {100, 0}}, lost{{0, 0}, {kNaN, 0}, {100, 0}};
   EXPECT_FALSE(first_in(Path{{0, 0}, {kNaN, 0}}, target));
   EXPECT_FALSE(first_in({}, target));

@@ -112,7 +112,7 @@ void check_behaviour(const Path& a, const Kind& kind) {
   const Behaviour b = behaviour(objects, 5);
   for (const double v : {b.ends_on_target, b.search, b.refixation, b.revisit})
     expect_in(v, 0, 1, kind.lost || a.empty());
-  const Box target{400, 300, 200, 150};
+  const Box target{400, 300, 600, 450};
   expect_in(scanpath_ratio(a, first_in(a, target), target), 0, 1, true);
 }
 
