@@ -13,10 +13,10 @@ namespace {
 using attn::io::get;
 
 Box target_of(const Json& value, const std::string& where) {
-  const Box box{.x0 = get<double>(value, "xmin", where),
-                .y0 = get<double>(value, "ymin", where),
-                .x1 = get<double>(value, "xmax", where),
-                .y1 = get<double>(value, "ymax", where)};
+  Box box{.x0 = get<double>(value, "xmin", where),
+          .y0 = get<double>(value, "ymin", where),
+          .x1 = get<double>(value, "xmax", where),
+          .y1 = get<double>(value, "ymax", where)};
   if (!(box.x0 <= box.x1 && box.y0 <= box.y1))
     throw attn::Error(where + ": expected xmin <= xmax and ymin <= ymax, found " +
                       attn::io::one_line(value.dump()));

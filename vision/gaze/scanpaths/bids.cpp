@@ -113,12 +113,12 @@ std::optional<Screen> screen_of(const Json& sidecar, const std::string& name) {
 }
 
 void demand_pixels(const Json& sidecar, const BidsColumns& columns, const std::string& name) {
-  const std::string column_units = columns.names[columns.x] + ".Units";
-  for (const std::string& key : {std::string("SampleCoordinateUnits"), column_units}) {
+  const std::vector<std::string> keys = {"SampleCoordinateUnits",
+                                         columns.names[columns.x] + ".Units"};
+  for (const std::string& key : keys) {
     const auto units = attn::io::get_or<std::string>(sidecar, key, name, "pixel");
     if (units != "pixel" && units != "pixels" && units != "px")
-      throw Error(name + ": key " + key + ": expected positions in pixels, found " +
-                  attn::io::quote_text(units));
+      refuse_value(name, key, "positions in pixels", Json(units));
   }
 }
 

@@ -144,7 +144,7 @@ TEST_F(Tables, BidsRefusals) {
               HasSubstr("row 2, column y: expected a number, found 'b'"));
   EXPECT_THAT(
       said(R"({"Columns":["x","y","duration"],"SampleCoordinateUnits":"degree"})", "1\t2\t3\n"),
-      HasSubstr("expected positions in pixels, found 'degree'"));
+      HasSubstr("expected positions in pixels, found \"degree\""));
   EXPECT_THAT(refusal("sub-9_eyetrack.tsv", "1\t2\n", kAsked),
               HasSubstr("with its JSON beside it, found no sub-9_eyetrack.json"));
 }
