@@ -20,7 +20,7 @@ Json saccade_json(const SaccadeEvent& s) {
 
 /// Two numbers, null where the gaze was lost.
 std::vector<double> position(const Json& value, const std::string& where, const char* key) {
-  const std::vector<double> xy = numbers_or_nan(get<Json>(value, key, where), where, key);
+  std::vector<double> xy = numbers_or_nan(get<Json>(value, key, where), where, key);
   if (xy.size() != 2) refuse_value(where, key, "two numbers", value[key]);
   return xy;
 }
